@@ -1,0 +1,93 @@
+//! What happens in a conversation: events, which the log keeps, and signals, which nobody keeps.
+
+use crate::id::{AccountId, ConversationId, EventId, MessageId, Position};
+use crate::timestamp::Timestamp;
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The account.
+    pub id: AccountId,
+    /// Its username at that moment.
+    pub username: String,
+}
+
+/// Something that happened in a conversation and is never forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The idempotency key.
+    pub id: EventId,
+    /// Where it happened.
+    pub conversation: ConversationId,
+    /// Who did it.
+    pub actor: Actor,
+    /// When they did it.
+    pub at: Timestamp,
+    /// What they did.
+    pub body: Body,
+}
+
+/// What an actor did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// Said something. The message's id is the event's position.
+    Posted {
+        /// As typed: relayed like this, stored stripped.
+        content: String,
+        /// Path of a file below the media root.
+        attachment: Option<String>,
+        /// The sender's own name for the message.
+        client_id: Option<String>,
+    },
+    /// Changed what a message says. Of no effect unless the actor sent it and it is not deleted.
+    Edited {
+        /// Which message.
+        message: MessageId,
+        /// The new content, stripped.
+        content: String,
+    },
+    /// Took a message back. Of no effect unless the actor sent it.
+    Deleted {
+        /// Which message.
+        message: MessageId,
+    },
+    /// Read a message, and with it all before it.
+    Read {
+        /// Which message.
+        message: MessageId,
+    },
+    /// Ended the conversation: all that was said in it before is gone.
+    ConversationDeleted,
+}
+
+/// An event where it stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it stands.
+    pub position: Position,
+    /// Where the event before it in the same conversation stands; [`Position::START`] if it is the first.
+    pub previous: Position,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Something that matters only now, to those who are here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signal {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub body: SignalBody,
+}
+
+/// What a signal tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignalBody {
+    /// The actor began or ceased to type.
+    Typing {
+        /// `true`: began.
+        is_typing: bool,
+    },
+}

@@ -1,0 +1,151 @@
+//! The ids of things. All but [`EventId`] are integers below 2^53, so that JavaScript holds them exactly.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The largest id there can be: 2^53 - 1.
+pub const MAX_ID: u64 = (1 << 53) - 1;
+
+macro_rules! integer_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(u64);
+
+        impl $name {
+            /// `None` unless `1 <= id <= MAX_ID`.
+            pub const fn new(id: u64) -> Option<Self> {
+                if id >= 1 && id <= MAX_ID { Some(Self(id)) } else { None }
+            }
+
+            /// The id as a number from 1 to [`MAX_ID`].
+            pub const fn get(self) -> u64 {
+                self.0
+            }
+
+            /// The id as SQL's `bigint`.
+            pub const fn as_i64(self) -> i64 {
+                self.0 as i64
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl TryFrom<u64> for $name {
+            type Error = IdOutOfRange;
+
+            fn try_from(id: u64) -> Result<Self, IdOutOfRange> {
+                Self::new(id).ok_or(IdOutOfRange)
+            }
+        }
+
+        impl TryFrom<i64> for $name {
+            type Error = IdOutOfRange;
+
+            fn try_from(id: i64) -> Result<Self, IdOutOfRange> {
+                u64::try_from(id).map_err(|_| IdOutOfRange)?.try_into()
+            }
+        }
+    };
+}
+
+integer_id!(
+    /// Who somebody is.
+    AccountId
+);
+integer_id!(
+    /// Where people talk.
+    ConversationId
+);
+integer_id!(
+    /// Which message: the log position of its `Posted`, or the id it was imported with.
+    MessageId
+);
+
+/// A number that cannot be an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an id lies between 1 and {MAX_ID}")]
+pub struct IdOutOfRange;
+
+/// The idempotency key of an event: the log takes each only once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(Uuid);
+
+impl EventId {
+    /// A new key, UUIDv7 (RFC 9562).
+    pub fn fresh() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// The key of a message that its sender named: the same names give the same key for ever (UUIDv5).
+    pub fn of_client_id(conversation: ConversationId, sender: AccountId, client_id: &str) -> Self {
+        const NAMESPACE: Uuid = Uuid::from_u128(0x5d2c_1a0e_7f3b_4c59_9a64_6e61_7474_6572);
+        let name = format!("{conversation}/{sender}/{client_id}");
+        Self(Uuid::new_v5(&NAMESPACE, name.as_bytes()))
+    }
+
+    /// From its 16 bytes.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// Its 16 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where an event stands in the log. Grows along the whole log, with holes within a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Position(u64);
+
+impl Position {
+    /// Before everything.
+    pub const START: Self = Self(0);
+
+    /// The position with this log sequence.
+    pub const fn new(sequence: u64) -> Self {
+        Self(sequence)
+    }
+
+    /// The log sequence.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The position as SQL's `bigint`.
+    pub const fn as_i64(self) -> i64 {
+        self.0 as i64
+    }
+
+    /// The id of the message posted here. `None` at [`Position::START`] and beyond [`MAX_ID`].
+    pub const fn message_id(self) -> Option<MessageId> {
+        MessageId::new(self.0)
+    }
+}
+
+impl From<MessageId> for Position {
+    fn from(id: MessageId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,161 @@
+//! Events and signals as bytes: what the log keeps and the broker carries.
+
+use natter_model::event::{Actor, Body, Event, Signal, SignalBody};
+use natter_model::id::{AccountId, ConversationId, EventId, MessageId};
+use natter_model::timestamp::Timestamp;
+use prost::Message as _;
+
+use crate::v1;
+
+/// Why bytes are no event or signal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Not protobuf of the expected shape.
+    #[error("not a protobuf record: {0}")]
+    Malformed(#[from] prost::DecodeError),
+    /// A part that every record has is missing.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A part has a value it cannot have.
+    #[error("{0} is out of range")]
+    OutOfRange(&'static str),
+}
+
+/// The event as a log record.
+pub fn encode_event(event: &Event) -> Vec<u8> {
+    let body = match &event.body {
+        Body::Posted { content, attachment, client_id } => v1::event::Body::Posted(v1::Posted {
+            content: content.clone(),
+            attachment: attachment.clone(),
+            client_id: client_id.clone(),
+        }),
+        Body::Edited { message, content } => {
+            v1::event::Body::Edited(v1::Edited { message_id: message.get(), content: content.clone() })
+        }
+        Body::Deleted { message } => v1::event::Body::Deleted(v1::Deleted { message_id: message.get() }),
+        Body::Read { message } => v1::event::Body::Read(v1::Read { message_id: message.get() }),
+        Body::ConversationDeleted => v1::event::Body::ConversationDeleted(v1::ConversationDeleted {}),
+    };
+    v1::Event {
+        event_id: event.id.as_bytes().to_vec(),
+        conversation_id: event.conversation.get(),
+        actor: Some(encode_actor(&event.actor)),
+        at_us: event.at.as_micros(),
+        body: Some(body),
+    }
+    .encode_to_vec()
+}
+
+/// The event that a log record holds.
+pub fn decode_event(bytes: &[u8]) -> Result<Event, DecodeError> {
+    let event = v1::Event::decode(bytes)?;
+    let event_id = event.event_id.as_slice().try_into().map_err(|_| DecodeError::OutOfRange("event_id"))?;
+    let body = match event.body.ok_or(DecodeError::Missing("body"))? {
+        v1::event::Body::Posted(posted) => {
+            Body::Posted { content: posted.content, attachment: posted.attachment, client_id: posted.client_id }
+        }
+        v1::event::Body::Edited(edited) => {
+            Body::Edited { message: message_id(edited.message_id)?, content: edited.content }
+        }
+        v1::event::Body::Deleted(deleted) => Body::Deleted { message: message_id(deleted.message_id)? },
+        v1::event::Body::Read(read) => Body::Read { message: message_id(read.message_id)? },
+        v1::event::Body::ConversationDeleted(_) => Body::ConversationDeleted,
+    };
+    Ok(Event {
+        id: EventId::from_bytes(event_id),
+        conversation: conversation_id(event.conversation_id)?,
+        actor: decode_actor(event.actor)?,
+        at: Timestamp::from_micros(event.at_us),
+        body,
+    })
+}
+
+/// The signal as the broker carries it.
+pub fn encode_signal(signal: &Signal) -> Vec<u8> {
+    let SignalBody::Typing { is_typing } = signal.body;
+    v1::Signal {
+        conversation_id: signal.conversation.get(),
+        actor: Some(encode_actor(&signal.actor)),
+        body: Some(v1::signal::Body::Typing(v1::Typing { is_typing })),
+    }
+    .encode_to_vec()
+}
+
+/// The signal that the broker carried.
+pub fn decode_signal(bytes: &[u8]) -> Result<Signal, DecodeError> {
+    let signal = v1::Signal::decode(bytes)?;
+    let v1::signal::Body::Typing(typing) = signal.body.ok_or(DecodeError::Missing("body"))?;
+    Ok(Signal {
+        conversation: conversation_id(signal.conversation_id)?,
+        actor: decode_actor(signal.actor)?,
+        body: SignalBody::Typing { is_typing: typing.is_typing },
+    })
+}
+
+fn encode_actor(actor: &Actor) -> v1::Actor {
+    v1::Actor { account_id: actor.id.get(), username: actor.username.clone() }
+}
+
+fn decode_actor(actor: Option<v1::Actor>) -> Result<Actor, DecodeError> {
+    let actor = actor.ok_or(DecodeError::Missing("actor"))?;
+    let id = AccountId::new(actor.account_id).ok_or(DecodeError::OutOfRange("account_id"))?;
+    Ok(Actor { id, username: actor.username })
+}
+
+fn conversation_id(id: u64) -> Result<ConversationId, DecodeError> {
+    ConversationId::new(id).ok_or(DecodeError::OutOfRange("conversation_id"))
+}
+
+fn message_id(id: u64) -> Result<MessageId, DecodeError> {
+    MessageId::new(id).ok_or(DecodeError::OutOfRange("message_id"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(body: Body) -> Event {
+        Event {
+            id: EventId::fresh(),
+            conversation: ConversationId::new(7).expect("in range"),
+            actor: Actor { id: AccountId::new(2).expect("in range"), username: "Jürgen_中文".into() },
+            at: Timestamp::from_micros(1_763_028_300_123_456),
+            body,
+        }
+    }
+
+    #[test]
+    fn every_body_survives_the_log() {
+        let message = MessageId::new(natter_model::id::MAX_ID).expect("in range");
+        for body in [
+            Body::Posted { content: " as typed\n".into(), attachment: None, client_id: None },
+            Body::Posted { content: String::new(), attachment: Some("a/b".into()), client_id: Some("c".into()) },
+            Body::Edited { message, content: "new".into() },
+            Body::Deleted { message },
+            Body::Read { message },
+            Body::ConversationDeleted,
+        ] {
+            let event = event(body);
+            assert_eq!(decode_event(&encode_event(&event)), Ok(event));
+        }
+    }
+
+    #[test]
+    fn what_is_no_event_is_told_apart() {
+        let whole = encode_event(&event(Body::ConversationDeleted));
+        assert!(matches!(decode_event(&whole[..whole.len() - 1]), Err(DecodeError::Malformed(_))));
+        assert_eq!(decode_event(&[]), Err(DecodeError::OutOfRange("event_id")));
+        let mut ahead = v1::Event::decode(whole.as_slice()).expect("just encoded");
+        ahead.conversation_id = u64::MAX;
+        assert_eq!(decode_event(&ahead.encode_to_vec()), Err(DecodeError::OutOfRange("conversation_id")));
+        ahead.body = None;
+        assert_eq!(decode_event(&ahead.encode_to_vec()), Err(DecodeError::Missing("body")));
+    }
+
+    #[test]
+    fn a_signal_survives_the_wire() {
+        let Event { conversation, actor, .. } = event(Body::ConversationDeleted);
+        let signal = Signal { conversation, actor, body: SignalBody::Typing { is_typing: true } };
+        assert_eq!(decode_signal(&encode_signal(&signal)), Ok(signal));
+    }
+}
