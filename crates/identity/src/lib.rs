@@ -1,0 +1,8 @@
+//! Who somebody is: tokens as djangorestframework-simplejwt signs them, and passwords as Django hashes them.
+
+pub mod claims;
+mod jws;
+pub mod key;
+pub mod minter;
+pub mod password;
+pub mod verifier;
