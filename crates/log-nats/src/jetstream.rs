@@ -1,0 +1,80 @@
+//! The log as the services see it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use natter_log::port::{Appended, Backlog, Consumer, Feed, Log, LogError};
+use natter_model::event::{Entry, Event, Signal};
+use natter_model::id::{ConversationId, Position};
+use natter_proto::record;
+use tokio::sync::watch;
+
+use crate::backlog::{Puller, consumer_info};
+use crate::layout::signals_of;
+use crate::link::{BadUrl, Link, State};
+use crate::{append, follow, leader, read};
+
+/// The log in the JetStream of a NATS server or cluster, as [`provision`](crate::provision()) sets it up.
+///
+/// An append that NATS does not answer is tried again for a few seconds under the same id, so that after a lost
+/// acknowledgement the answer is the place of the first try. Event ids are remembered for two minutes. Records that a
+/// dropped consumer held come again after the consumer's `ack_wait`.
+pub struct JetStream {
+    link: Arc<Link>,
+}
+
+impl JetStream {
+    /// A log at these servers: `nats://[user:password@]host:port`, or `tls://`, several with commas. Returns at once and
+    /// connects in the background, for as long as it takes; see [`JetStream::state`].
+    pub async fn connect(url: &str) -> Result<Self, BadUrl> {
+        Ok(Self { link: Arc::new(Link::open(url).await?) })
+    }
+
+    /// How far the connection is, now and as it changes.
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.link.state()
+    }
+}
+
+#[async_trait]
+impl Log for JetStream {
+    async fn append(&self, event: &Event) -> Result<Appended, LogError> {
+        append::append(&self.link, event).await
+    }
+
+    async fn read(&self, conversation: ConversationId, after: Position, limit: usize) -> Result<Vec<Entry>, LogError> {
+        read::read(&self.link, conversation, after, limit).await
+    }
+
+    async fn entry(&self, position: Position) -> Result<Option<Entry>, LogError> {
+        leader::entry(&self.link, position).await
+    }
+
+    async fn head(&self, conversation: ConversationId) -> Result<Position, LogError> {
+        leader::head(&self.link, conversation).await
+    }
+
+    async fn follow(&self, conversation: ConversationId) -> Result<Feed, LogError> {
+        follow::follow(&self.link, conversation).await
+    }
+
+    async fn signal(&self, signal: &Signal) -> Result<(), LogError> {
+        // While there is no line, the client would keep it for later, when it is no longer true.
+        self.link.is_up()?;
+        let subject = signals_of(signal.conversation);
+        let signalled = self.link.client.publish(subject, record::encode_signal(signal).into()).await;
+        signalled.map_err(|error| LogError::Unavailable(error.to_string()))
+    }
+}
+
+#[async_trait]
+impl Backlog for JetStream {
+    async fn consume(&self) -> Result<Box<dyn Consumer>, LogError> {
+        consumer_info(&self.link).await?;
+        Ok(Box::new(Puller::new(Arc::clone(&self.link))))
+    }
+
+    async fn floor(&self) -> Result<Position, LogError> {
+        Ok(Position::new(consumer_info(&self.link).await?.ack_floor.stream_sequence))
+    }
+}

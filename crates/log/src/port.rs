@@ -1,0 +1,151 @@
+//! What the services ask of a log.
+
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use natter_model::event::{Entry, Event, Signal};
+use natter_model::id::{ConversationId, Position};
+
+/// The conversations' log: ordered, durable once acknowledged.
+#[async_trait]
+pub trait Log: Send + Sync + 'static {
+    /// Returns once the event is durable. The same event id again (within the log's memory of ids, two minutes at
+    /// least) yields the same position and stores nothing.
+    async fn append(&self, event: &Event) -> Result<Appended, LogError>;
+
+    /// Up to `limit` entries of the conversation after `after`, oldest first, and all that were acknowledged before the
+    /// call. Fewer than `limit`: there are no more. Records that are no events are passed over.
+    ///
+    /// Each entry's `previous` is the entry before it in this answer. That of the first is the last record at or before
+    /// `after` that the log still holds; so if it is not `after`, and an entry stood there once, the log has let go of
+    /// that one and perhaps of others behind it.
+    async fn read(&self, conversation: ConversationId, after: Position, limit: usize) -> Result<Vec<Entry>, LogError>;
+
+    /// The entry at exactly this position, of whichever conversation. Its `previous` is not filled in.
+    async fn entry(&self, position: Position) -> Result<Option<Entry>, LogError>;
+
+    /// Where the conversation's last record stands, be it readable or not; [`Position::START`] if the log holds none.
+    /// Counts every append that was acknowledged before the call.
+    async fn head(&self, conversation: ConversationId) -> Result<Position, LogError>;
+
+    /// Everything that happens in the conversation from now on: an entry appended after this returns is in the feed,
+    /// unless the feed had to skip it. Each entry names the record before it, so that the reader can tell. One appended
+    /// shortly before may be in it too.
+    async fn follow(&self, conversation: ConversationId) -> Result<Feed, LogError>;
+
+    /// Tells those who follow the conversation now. Nothing is stored, and nobody may be listening.
+    async fn signal(&self, signal: &Signal) -> Result<(), LogError>;
+}
+
+/// The same log from the side that stores it: one shared reading position, moved by acknowledging.
+#[async_trait]
+pub trait Backlog: Send + Sync + 'static {
+    /// A new reader of the shared position. Any number may read side by side; each record goes to one of them, and
+    /// comes again (to any) if that one neither acknowledges it in time nor lives.
+    async fn consume(&self) -> Result<Box<dyn Consumer>, LogError>;
+
+    /// Every record up to here has been acknowledged. Never ahead of the truth, perhaps behind it.
+    async fn floor(&self) -> Result<Position, LogError>;
+}
+
+/// One reader of the backlog.
+#[async_trait]
+pub trait Consumer: Send {
+    /// Waits for records, then returns those at hand, 1 to `limit`, in order.
+    /// Safe to drop while waiting: nothing is lost. After an error, call again: the consumer goes on when the log does.
+    async fn next(&mut self, limit: usize) -> Result<Vec<Delivery>, LogError>;
+
+    /// These records are stored. Returns once the log knows, so that they will not come again.
+    async fn acknowledge(&mut self, positions: &[Position]) -> Result<(), LogError>;
+
+    /// These records could not be stored now: they come again after a while.
+    async fn hand_back(&mut self, positions: &[Position]) -> Result<(), LogError>;
+}
+
+/// A record on its way into the store.
+#[derive(Debug, Clone)]
+pub enum Delivery {
+    /// An entry. Its `previous` is not filled in.
+    Entry(Entry),
+    /// A record that is no event, and never will be.
+    Unreadable {
+        /// Where it stands.
+        position: Position,
+        /// What stands there.
+        bytes: Bytes,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Delivery {
+    /// Where the record stands.
+    pub fn position(&self) -> Position {
+        match self {
+            Self::Entry(entry) => entry.position,
+            Self::Unreadable { position, .. } => *position,
+        }
+    }
+}
+
+/// What the log did with an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Where the event stands.
+    pub position: Position,
+    /// It stood there already.
+    pub duplicate: bool,
+}
+
+/// What a follower hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// An event was appended.
+    Entry(Entry),
+    /// Somebody signalled.
+    Signal(Signal),
+    /// The line to the log was down: entries may be missing before the next one. Ask for the head.
+    Interrupted,
+}
+
+/// What happens in one conversation, as it happens. Dropping it ends following.
+pub struct Feed(Pin<Box<dyn Stream<Item = Heard> + Send>>);
+
+impl Feed {
+    /// A feed of what the stream yields.
+    pub fn new(stream: impl Stream<Item = Heard> + Send + 'static) -> Self {
+        Self(Box::pin(stream))
+    }
+
+    /// What happens next. `None`: the log has let go of this follower; follow again.
+    pub async fn next(&mut self) -> Option<Heard> {
+        self.0.next().await
+    }
+}
+
+/// Why the log did not do it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LogError {
+    /// The log cannot be reached, or did not answer in time. An append may or may not have happened: send it again.
+    #[error("the log is unavailable: {0}")]
+    Unavailable(String),
+    /// The log takes no more: a size or retention limit.
+    #[error("the log is full: {0}")]
+    Full(String),
+    /// The record is larger than the log takes.
+    #[error("the event is too large for the log")]
+    TooLarge,
+    /// The log is not set up as Natter needs it.
+    #[error("the log is not provisioned: {0}")]
+    NotProvisioned(String),
+    /// What the log holds at this position is no event.
+    #[error("the log holds no readable event at {position}: {reason}")]
+    Unreadable {
+        /// Where.
+        position: Position,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
