@@ -1,0 +1,13 @@
+//! What every program needs around its service: settings, telemetry, a beginning, probes, and an end.
+
+pub mod addresses;
+pub mod cli;
+pub mod exit;
+pub mod grpc;
+pub mod lifecycle;
+pub mod limits;
+pub mod listen;
+pub mod ops;
+pub mod readiness;
+pub mod secret;
+pub mod telemetry;
