@@ -1,0 +1,53 @@
+//! The authz program: reads its settings, connects Postgres, serves gRPC.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use natter_authz::Authz;
+use natter_authz::config::AuthzConfig;
+use natter_host::addresses::Addresses;
+use natter_host::exit::{self, Misconfigured};
+use natter_host::grpc::GrpcListener;
+use natter_host::lifecycle::Lifecycle;
+use natter_host::ops::Ops;
+use natter_host::readiness::Readiness;
+use natter_host::{cli, limits, telemetry};
+use natter_identity::key::SigningKey;
+use natter_identity::minter::Minter;
+use natter_identity::verifier::{Verifier, VerifierSettings};
+use natter_proto::v1::authz_server::AuthzServer;
+use natter_store::accounts::AccountStore as _;
+use natter_store_pg::PgAccounts;
+
+const POSTGRES: &str = "postgres";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit::report("natter-authz", run(&cli::parse()).await)
+}
+
+async fn run(config: &AuthzConfig) -> anyhow::Result<()> {
+    telemetry::init("natter-authz", &config.host.telemetry)?;
+    limits::raise_open_files();
+    let key = SigningKey::hmac(&config.signing_key.require()?).map_err(|error| config.signing_key.refused(error))?;
+    let store = PgAccounts::connect_lazy(config.database_url.expose())
+        .map_err(|error| Misconfigured::new("AUTHZ_DATABASE_URL", error))?;
+    let store = Arc::new(store);
+    let lifecycle = Lifecycle::from_signals(config.host.drain()).context("listening to signals")?;
+    let readiness = Readiness::new(&[POSTGRES], lifecycle.drain());
+    let grpc = GrpcListener::bind("AUTHZ_LISTEN", config.listen).await?;
+    let ops = Ops::bind("AUTHZ_OPS_LISTEN", config.ops_listen).await?;
+    Addresses { listen: grpc.address(), ops: Some(ops.address()) }.announce(&config.host)?;
+    let _probes = ops.serve(readiness.clone());
+
+    let minter = Minter::new(&key, config.lifetimes());
+    let authz = Authz::new(store.clone(), minter, Verifier::new(&key, VerifierSettings::default()));
+    lifecycle
+        .run(async |drain, tasks| {
+            let watched = readiness.clone();
+            tasks.spawn(async move { watched.watch(POSTGRES, || store.ready()).await });
+            grpc.serve(AuthzServer::new(authz), &readiness, drain).await
+        })
+        .await
+}

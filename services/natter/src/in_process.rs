@@ -1,0 +1,32 @@
+//! gRPC between parts of one process: the same services, over memory instead of a network.
+
+use std::io;
+
+use hyper_util::rt::TokioIo;
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
+use tokio_stream::Stream;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::{Channel, Endpoint, Uri};
+use tower::service_fn;
+
+/// Bytes on their way in each direction. HTTP/2 begins with windows of this size.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// A channel, and the connections it makes, for a server to take.
+pub(crate) fn link() -> (Channel, impl Stream<Item = io::Result<DuplexStream>>) {
+    // A channel has one connection at a time.
+    let (connections, incoming) = mpsc::channel(1);
+    let connector = service_fn(move |_: Uri| {
+        let connections = connections.clone();
+        async move {
+            let (client, server) = tokio::io::duplex(BUFFER_BYTES);
+            let gone = |_| io::Error::new(io::ErrorKind::ConnectionRefused, "the service has ended");
+            connections.send(server).await.map_err(gone)?;
+            Ok::<_, io::Error>(TokioIo::new(client))
+        }
+    });
+    let channel = Endpoint::from_static("http://in-process").connect_with_connector_lazy(connector);
+    (channel, ReceiverStream::new(incoming).map(Ok))
+}

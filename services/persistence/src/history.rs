@@ -1,0 +1,123 @@
+//! What has been said: from the store, once it knows everything that the log had taken when the question came.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use natter_log::port::{Backlog, Log, LogError};
+use natter_model::event::Body;
+use natter_model::id::{AccountId, ConversationId, MessageId, Position};
+use natter_proto::v1;
+use natter_proto::v1::list_messages_request;
+use natter_proto::v1::messages_server::Messages;
+use natter_store::messages::{Deleted, MessageStore, Order, PageNumber, PageQuery};
+use tonic::{Request, Response, Status};
+
+use crate::catch_up::CatchUp;
+use crate::reply::{self, Trouble, answer, conversation_id};
+
+/// Most messages in one answer, per page or per conversation.
+const MOST_MESSAGES: u32 = 500;
+
+/// The service, as gRPC calls it (`natter.v1.Messages`).
+pub struct History {
+    log: Arc<dyn Log>,
+    store: Arc<dyn MessageStore>,
+    catch_up: CatchUp,
+}
+
+impl History {
+    /// Answers from `store`, after bringing it up to `log`. `backlog` is the same log.
+    pub fn new(log: Arc<dyn Log>, backlog: Arc<dyn Backlog>, store: Arc<dyn MessageStore>) -> Self {
+        let catch_up = CatchUp::new(Arc::clone(&log), backlog, Arc::clone(&store));
+        Self { log, store, catch_up }
+    }
+
+    async fn find(&self, request: v1::GetMessageRequest) -> Result<v1::GetMessageReply, Trouble> {
+        let Some(id) = MessageId::new(request.message_id) else { return Ok(v1::GetMessageReply { message: None }) };
+        let conversation = match request.conversation_id {
+            Some(conversation) => Some(conversation_id(conversation)?),
+            None => self.conversation_of(id).await?,
+        };
+        let Some(conversation) = conversation else { return Ok(v1::GetMessageReply { message: None }) };
+        self.catch_up.reach(conversation).await?;
+        let found = self.store.message(id).await?.filter(|message| message.conversation == conversation);
+        Ok(v1::GetMessageReply { message: found.map(reply::message) })
+    }
+
+    /// Where the message was said. The log knows of those that the store has not seen yet.
+    async fn conversation_of(&self, id: MessageId) -> Result<Option<ConversationId>, Trouble> {
+        if let Some(message) = self.store.message(id).await? {
+            return Ok(Some(message.conversation));
+        }
+        match self.log.entry(Position::from(id)).await {
+            Ok(Some(entry)) if matches!(entry.event.body, Body::Posted { .. }) => Ok(Some(entry.event.conversation)),
+            Ok(_) | Err(LogError::Unreadable { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn list(&self, request: v1::ListMessagesRequest) -> Result<v1::ListMessagesReply, Trouble> {
+        let order = match request.order() {
+            list_messages_request::Order::OldestFirst => Order::OldestFirst,
+            list_messages_request::Order::NewestFirst => Order::NewestFirst,
+        };
+        if !(1..=MOST_MESSAGES).contains(&request.page_size) {
+            return Err(Trouble::OutOfRange("page_size"));
+        }
+        let query = PageQuery {
+            conversations: conversation_ids(&request.conversation_ids)?,
+            order,
+            deleted: if request.include_deleted { Deleted::Included } else { Deleted::LeftOut },
+            page: if request.page == 0 { PageNumber::Last } else { PageNumber::Number(request.page) },
+            size: request.page_size,
+        };
+        self.catch_up.reach_all(&query.conversations).await?;
+        Ok(reply::page(self.store.page(&query).await?))
+    }
+
+    async fn summarize(
+        &self,
+        request: v1::SummarizeConversationsRequest,
+    ) -> Result<v1::SummarizeConversationsReply, Trouble> {
+        let account = AccountId::new(request.account_id).ok_or(Trouble::OutOfRange("account_id"))?;
+        let conversations = conversation_ids(&request.conversation_ids)?;
+        if request.latest > MOST_MESSAGES {
+            return Err(Trouble::OutOfRange("latest"));
+        }
+        let latest = usize::try_from(request.latest).map_err(|_| Trouble::OutOfRange("latest"))?;
+        self.catch_up.reach_all(&conversations).await?;
+        let summaries = self.store.summaries(account, &conversations, latest).await?;
+        Ok(v1::SummarizeConversationsReply { summaries: summaries.into_iter().map(reply::summary).collect() })
+    }
+}
+
+fn conversation_ids(ids: &[u64]) -> Result<Vec<ConversationId>, Trouble> {
+    ids.iter().copied().map(conversation_id).collect()
+}
+
+#[async_trait]
+impl Messages for History {
+    async fn get_message(
+        &self,
+        request: Request<v1::GetMessageRequest>,
+    ) -> Result<Response<v1::GetMessageReply>, Status> {
+        answer(self.find(request.into_inner())).await
+    }
+
+    async fn list_messages(
+        &self,
+        request: Request<v1::ListMessagesRequest>,
+    ) -> Result<Response<v1::ListMessagesReply>, Status> {
+        answer(self.list(request.into_inner())).await
+    }
+
+    async fn summarize_conversations(
+        &self,
+        request: Request<v1::SummarizeConversationsRequest>,
+    ) -> Result<Response<v1::SummarizeConversationsReply>, Status> {
+        answer(self.summarize(request.into_inner())).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

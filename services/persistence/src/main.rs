@@ -1,0 +1,67 @@
+//! The persistence program: reads its settings, connects NATS and Postgres, folds and serves gRPC.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use natter_host::addresses::Addresses;
+use natter_host::exit::{self, Misconfigured};
+use natter_host::grpc::GrpcListener;
+use natter_host::lifecycle::Lifecycle;
+use natter_host::ops::Ops;
+use natter_host::readiness::Readiness;
+use natter_host::{cli, limits, telemetry};
+use natter_log::port::Backlog as _;
+use natter_log_nats::{JetStream, State};
+use natter_persistence::config::PersistenceConfig;
+use natter_persistence::fold::Fold;
+use natter_persistence::history::History;
+use natter_proto::v1::messages_server::MessagesServer;
+use natter_store::messages::MessageStore as _;
+use natter_store_pg::PgMessages;
+
+const NATS: &str = "nats";
+const POSTGRES: &str = "postgres";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit::report("natter-persistence", run(&cli::parse()).await)
+}
+
+async fn run(config: &PersistenceConfig) -> anyhow::Result<()> {
+    telemetry::init("natter-persistence", &config.host.telemetry)?;
+    limits::raise_open_files();
+    let store = PgMessages::connect_lazy(config.database_url.expose())
+        .map_err(|error| Misconfigured::new("PERSISTENCE_DATABASE_URL", error))?;
+    let store = Arc::new(store);
+    let log = JetStream::connect(config.nats_url.expose()).await;
+    let log = Arc::new(log.map_err(|error| Misconfigured::new("NATS_URL", error))?);
+    let lifecycle = Lifecycle::from_signals(config.host.drain()).context("listening to signals")?;
+    let readiness = Readiness::new(&[NATS, POSTGRES], lifecycle.drain());
+    let grpc = GrpcListener::bind("PERSISTENCE_LISTEN", config.listen).await?;
+    let ops = Ops::bind("PERSISTENCE_OPS_LISTEN", config.ops_listen).await?;
+    Addresses { listen: grpc.address(), ops: Some(ops.address()) }.announce(&config.host)?;
+    let _probes = ops.serve(readiness.clone());
+
+    let history = History::new(log.clone(), log.clone(), store.clone());
+    let fold = Fold::new(log.clone(), store.clone(), config.batch_records);
+    lifecycle
+        .run(async |drain, tasks| {
+            tasks.spawn(fold.run(drain.clone()));
+            let watched = readiness.clone();
+            tasks.spawn(async move { watched.watch(NATS, || reach(&log)).await });
+            let watched = readiness.clone();
+            tasks.spawn(async move { watched.watch(POSTGRES, || store.ready()).await });
+            grpc.serve(MessagesServer::new(history), &readiness, drain).await
+        })
+        .await
+}
+
+/// The stream and its consumer are there.
+async fn reach(log: &JetStream) -> Result<(), String> {
+    let state = *log.state().borrow();
+    match state {
+        State::Ready => log.floor().await.map(drop).map_err(|error| error.to_string()),
+        waiting => Err(waiting.to_string()),
+    }
+}
