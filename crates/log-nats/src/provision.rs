@@ -16,8 +16,9 @@ use crate::link::{BadUrl, options, servers};
 /// What a deployment chooses about its stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamSettings {
-    /// Copies of the stream, each on a server of its own: 1, 3 or 5. With 3, one server may fail.
-    pub replicas: usize,
+    /// Copies of the stream, each on a server of its own: 1, 3 or 5. With 3, one server may fail. `None`: as many as
+    /// there are, and 1 of a new stream.
+    pub replicas: Option<usize>,
     /// Where the first record stands; behind the highest id of what is imported. [`Position::START`] and 1 are the same.
     pub first_sequence: Position,
     /// How long a record stays: as long as the store may be away without losing any.
@@ -31,7 +32,7 @@ pub struct StreamSettings {
 impl Default for StreamSettings {
     fn default() -> Self {
         Self {
-            replicas: 1,
+            replicas: None,
             first_sequence: Position::START,
             max_age: Duration::from_secs(72 * 3600),
             duplicate_window: Duration::from_secs(120),
@@ -144,7 +145,7 @@ fn stream_config(base: stream::Config, settings: &StreamSettings) -> stream::Con
         subjects: vec![EVENTS.to_owned()],
         storage: StorageType::File,
         retention: RetentionPolicy::Limits,
-        num_replicas: settings.replicas,
+        num_replicas: settings.replicas.unwrap_or(base.num_replicas.max(1)),
         first_sequence: Some(settings.first_sequence.get()).filter(|first| *first > 1),
         max_age: settings.max_age,
         max_messages_per_subject: -1,

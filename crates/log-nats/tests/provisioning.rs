@@ -64,7 +64,7 @@ async fn what_cannot_be_changed_is_named() {
     let later = StreamSettings { first_sequence: Position::new(5000), ..StreamSettings::default() };
     let refused = provision(&server.url(), &later).await.expect_err("the stream has begun");
     assert!(matches!(&refused, ProvisionError::Fixed { property: "next sequence", .. }), "{refused}");
-    let replicas = StreamSettings { replicas: 3, ..StreamSettings::default() };
+    let replicas = StreamSettings { replicas: Some(3), ..StreamSettings::default() };
     let refused = provision(&server.url(), &replicas).await.expect_err("there is one server");
     assert!(matches!(&refused, ProvisionError::Refused { .. }), "{refused}");
 }

@@ -70,9 +70,10 @@ pub(crate) struct ProvisionConfig {
     /// NATS server that shall hold the log; several are separated by commas.
     #[arg(long, env = "NATS_URL", hide_env_values = true, default_value = "nats://127.0.0.1:4222")]
     pub(crate) nats_url: Secret,
-    /// Servers that keep each record: 1 or 3. With 3, one may be lost.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
-    pub(crate) replicas: u8,
+    /// Servers that keep each record, at most 5; with 3, one may be lost. Unless given, a new log has 1, and one that is
+    /// there keeps what it has.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub(crate) replicas: Option<u8>,
     /// First position of a new log: behind the highest id of messages that will be imported.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) first_sequence: u64,

@@ -10,7 +10,7 @@ use crate::cli::ProvisionConfig;
 pub(crate) async fn run(config: &ProvisionConfig) -> anyhow::Result<()> {
     telemetry::init("natter", &config.telemetry.clone().or_filter("warn"))?;
     let settings = StreamSettings {
-        replicas: config.replicas.into(),
+        replicas: config.replicas.map(usize::from),
         first_sequence: Position::new(config.first_sequence),
         ..StreamSettings::default()
     };
