@@ -1,0 +1,88 @@
+//! The edge program: reads its settings, connects NATS, authz and persistence, serves clients.
+
+mod peer;
+mod settings;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use natter_edge::{BindError, Edge, Ports};
+use natter_host::addresses::Addresses;
+use natter_host::exit::{self, Misconfigured};
+use natter_host::lifecycle::Lifecycle;
+use natter_host::ops::Ops;
+use natter_host::readiness::Readiness;
+use natter_host::{cli, limits, listen, telemetry};
+use natter_identity::key::SigningKey;
+use natter_identity::verifier::{Verifier, VerifierSettings};
+use natter_log_nats::{JetStream, State};
+use natter_proto::v1::authz_server;
+use natter_proto::v1::messages_server;
+
+use crate::peer::Peer;
+use crate::settings::Settings;
+
+const NATS: &str = "nats";
+const AUTHZ: &str = "authz";
+const PERSISTENCE: &str = "persistence";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit::report("natter-edge", run(cli::parse()).await)
+}
+
+async fn run(settings: Settings) -> anyhow::Result<()> {
+    telemetry::init(&settings.host.telemetry)?;
+    limits::raise_open_files();
+    let key = &settings.signing_key;
+    let key = SigningKey::hmac(&key.require()?).map_err(|error| key.refused(error))?;
+    let authz = Peer::new("AUTHZ_URL", &settings.authz_url, authz_server::SERVICE_NAME)?;
+    let persistence = Peer::new("PERSISTENCE_URL", &settings.persistence_url, messages_server::SERVICE_NAME)?;
+    let log = JetStream::connect(settings.nats_url.expose()).await;
+    let log = log.map_err(|error| Misconfigured::new("NATS_URL", error))?;
+    let link = log.state();
+
+    let lifecycle = Lifecycle::from_signals(settings.host.drain()).context("listening to signals")?;
+    let readiness = Readiness::new(&[NATS, AUTHZ, PERSISTENCE], lifecycle.drain());
+    let ports = Ports {
+        log: Arc::new(log),
+        authz: authz.channel(),
+        messages: persistence.channel(),
+        verifier: Verifier::new(&key, VerifierSettings::default()),
+    };
+    let edge = Edge::bind(settings.edge, ports).await.map_err(refused)?;
+    let ops = Ops::bind("EDGE_OPS_LISTEN", settings.ops_listen).await?;
+    Addresses { listen: edge.address(), ops: Some(ops.address()) }.announce(&settings.host)?;
+    let _probes = ops.serve(readiness.clone());
+
+    lifecycle
+        .run(async |drain, tasks| {
+            let nats = readiness.clone();
+            tasks.spawn(async move {
+                nats.watch(NATS, async || match *link.borrow() {
+                    State::Ready => Ok(()),
+                    waiting => Err(waiting),
+                })
+                .await;
+            });
+            // Only waited for at the start: later the edge does well without them for a while, and an edge that was not
+            // ready then would be taken out of service with all others.
+            for (need, peer) in [(AUTHZ, authz), (PERSISTENCE, persistence)] {
+                let readiness = readiness.clone();
+                tasks.spawn(async move { readiness.wait_for(need, async || peer.check().await).await });
+            }
+            edge.serve(drain, tasks).await;
+            anyhow::Ok(())
+        })
+        .await
+}
+
+fn refused(error: BindError) -> Misconfigured {
+    match error {
+        BindError::Address { address, source } => listen::refused("EDGE_LISTEN", address, &source),
+        BindError::MediaRoot { .. } => {
+            Misconfigured::new("EDGE_MEDIA_ROOT", format!("{error}; name a folder that can be written"))
+        }
+    }
+}

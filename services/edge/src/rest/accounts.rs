@@ -1,0 +1,111 @@
+//! Logging in and out, and what becomes of tokens.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use natter_identity::verifier::Expected;
+use natter_model::timestamp::Timestamp;
+use natter_proto::v1;
+use natter_proto::v1::log_in_reply::Outcome;
+use serde_json::{Value, json};
+
+use super::answer::Refusal;
+use super::auth::Caller;
+use super::body::{self, Fields, invalid};
+use super::field::FieldError;
+use super::objects::Account;
+use super::services::ask;
+use crate::app::App;
+
+/// Name and password in, tokens out.
+pub(crate) async fn log_in(State(app): State<App>, request: Request) -> Result<Json<Value>, Refusal> {
+    let fields = body::read(request).await?;
+    let (username, email) = names(&fields);
+    let request = match (username, fields.required("password")) {
+        (Ok(username), Ok(password)) => v1::LogInRequest { username, email, password },
+        (username, password) => return Err(invalid([("username", username.err()), ("password", password.err())])),
+    };
+    let reply = ask(app.gate.authz().log_in(request)).await?;
+    match (reply.outcome(), reply.account) {
+        (Outcome::LoggedIn, Some(account)) => Ok(Json(json!({
+            "access": reply.access,
+            "refresh": reply.refresh,
+            "account": Account::from(account),
+        }))),
+        (Outcome::Refused, _) => Err(Refusal::challenge(json!({
+            "detail": "No active account found with the given credentials",
+        }))),
+        (Outcome::NoSuchEmail, _) => Err(Refusal::detail(StatusCode::UNAUTHORIZED, "Invalid credentials.")),
+        (Outcome::AmbiguousEmail, _) => Err(Refusal::detail(
+            StatusCode::BAD_REQUEST,
+            "Multiple accounts use this email. Please login with username.",
+        )),
+        (outcome, _) => {
+            tracing::error!(?outcome, "authz gave a login reply that makes no sense");
+            Err(Refusal::internal())
+        }
+    }
+}
+
+/// Refresh token in, a new access token out. The token comes in the header `refresh`, or else in the body.
+pub(crate) async fn refresh(
+    State(app): State<App>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Json<Value>, Refusal> {
+    let refresh = match refresh_header(&headers) {
+        Some(token) => token,
+        None => {
+            let token = body::read(request).await?.required("refresh");
+            token.map_err(|error| invalid([("refresh", Some(error))]))?
+        }
+    };
+    let reply = ask(app.gate.authz().refresh_access(v1::RefreshAccessRequest { refresh: refresh.clone() })).await?;
+    if reply.access.is_empty() {
+        let body = json!({ "detail": ["Invalid or blacklisted token"] });
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, body));
+    }
+    Ok(Json(json!({ "access": reply.access, "refresh": refresh })))
+}
+
+/// Whether a token, of whatever type, is good. Revoked ones are: only authz knows of them, and says so on refresh.
+pub(crate) async fn verify(State(app): State<App>, request: Request) -> Result<Json<Value>, Refusal> {
+    let token = body::read(request).await?.required("token").map_err(|error| invalid([("token", Some(error))]))?;
+    match app.verifier.verify(&token, Expected::Any, Timestamp::now()) {
+        Ok(_) => Ok(Json(json!({}))),
+        Err(error) => Err(Refusal::challenge(json!({ "detail": error.to_string(), "code": "token_not_valid" }))),
+    }
+}
+
+/// Revokes the refresh token in the header `refresh`. The access token stays good until it expires.
+pub(crate) async fn log_out(State(app): State<App>, _: Caller, headers: HeaderMap) -> Result<StatusCode, Refusal> {
+    let refused = |text| Refusal::detail(StatusCode::BAD_REQUEST, text);
+    let refresh = refresh_header(&headers).ok_or_else(|| refused("refresh token is required"))?;
+    let reply = ask(app.gate.authz().log_out(v1::LogOutRequest { refresh })).await?;
+    if reply.revoked { Ok(StatusCode::RESET_CONTENT) } else { Err(refused("Invalid or already blacklisted token")) }
+}
+
+/// Revokes all refresh tokens of the caller.
+pub(crate) async fn log_out_everywhere(State(app): State<App>, Caller(actor): Caller) -> Result<StatusCode, Refusal> {
+    let request = v1::LogOutEverywhereRequest { account_id: actor.id.get() };
+    ask(app.gate.authz().log_out_everywhere(request)).await?;
+    Ok(StatusCode::RESET_CONTENT)
+}
+
+/// Username and email, of which one is empty. The email counts only if there is no username.
+fn names(fields: &Fields) -> (Result<String, FieldError>, String) {
+    let username = fields.required("username");
+    let email = match username {
+        Err(FieldError::Required | FieldError::Null | FieldError::Blank) => fields.required("email").ok(),
+        _ => None,
+    };
+    match email {
+        Some(email) => (Ok(String::new()), email),
+        None => (username, String::new()),
+    }
+}
+
+fn refresh_header(headers: &HeaderMap) -> Option<String> {
+    let token = headers.get("refresh")?.to_str().ok()?.trim();
+    (!token.is_empty()).then(|| token.to_owned())
+}

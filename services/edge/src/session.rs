@@ -1,0 +1,258 @@
+//! What one client's frames do.
+
+use std::sync::Arc;
+
+use natter_model::event::Actor;
+use natter_model::id::{AccountId, ConversationId, MessageId, Position};
+use natter_wire::client::{self, Request};
+use natter_wire::problem::Problem;
+use natter_wire::server;
+use tokio::sync::watch;
+use tracing::warn;
+
+use crate::actions::{ActionError, Actions, Target};
+use crate::window::{Lookup, State, Window};
+
+/// A participant in a conversation. Knows nothing of sockets.
+pub(crate) struct Session {
+    actor: Arc<Actor>,
+    conversation: ConversationId,
+    actions: Actions,
+    window: watch::Receiver<Window>,
+    /// Where the last event of this session stands. Until the window has it, the window does not know all that this
+    /// client knows.
+    appended: Position,
+}
+
+impl Session {
+    /// The actor takes part in the conversation that the window shows.
+    pub(crate) fn new(
+        actor: Arc<Actor>,
+        conversation: ConversationId,
+        actions: Actions,
+        window: watch::Receiver<Window>,
+    ) -> Self {
+        Self { actor, conversation, actions, window, appended: Position::START }
+    }
+
+    /// Whose session it is.
+    pub(crate) fn account(&self) -> AccountId {
+        self.actor.id
+    }
+
+    /// Where it takes place.
+    pub(crate) fn conversation(&self) -> ConversationId {
+        self.conversation
+    }
+
+    /// Does what a text frame asks for. What its sender alone is told about it, if anything.
+    pub(crate) async fn handle(&mut self, text: &str) -> Option<String> {
+        let frame = client::read(text);
+        let outcome = match frame.request {
+            Ok(request) => self.fulfil(request).await,
+            Err(problem) => Err(problem),
+        };
+        outcome.unwrap_or_else(|problem| Some(server::error(frame.deed, &problem, &frame.echo)))
+    }
+
+    async fn fulfil(&mut self, request: Request) -> Result<Option<String>, Problem> {
+        if self.window.borrow().state() == State::Deleted {
+            return Err(Problem::ConversationNotFound);
+        }
+        let (actor, conversation) = (Arc::clone(&self.actor), self.conversation);
+        let done = match request {
+            Request::Message { content, client_id } => {
+                let name = client_id.clone();
+                let done = self.actions.post(&actor, conversation, content, None, client_id).await;
+                let done = done.map_err(|error| self.problem(&error))?;
+                self.appended = self.appended.max(done.position);
+                return Ok(name.map(|name| server::ack(&name, done.position, done.at)));
+            }
+            Request::Typing { is_typing } => {
+                // Nobody misses a signal that got lost.
+                let _ = self.actions.typing(&actor, conversation, is_typing).await;
+                return Ok(None);
+            }
+            Request::Ping => return Ok(Some(server::pong())),
+            Request::Read { message } => {
+                let target = self.find(message).await?;
+                self.actions.mark_read(&actor, target).await
+            }
+            Request::Edit { message, content } => {
+                let target = self.find(message).await?;
+                self.actions.edit(&actor, target, &content).await
+            }
+            Request::Delete { message } => {
+                let target = self.find(message).await?;
+                self.actions.delete(&actor, target).await
+            }
+        };
+        self.appended = done.map_err(|error| self.problem(&error))?.position;
+        Ok(None)
+    }
+
+    /// The message, as it stands after all that this client has done: from the window if that goes far enough, else
+    /// from persistence.
+    async fn find(&self, message: MessageId) -> Result<Target, Problem> {
+        let absent = || Problem::MessageNotFound(message.to_string());
+        match self.look_up(message) {
+            Lookup::Found(target) => return Ok(target),
+            Lookup::Absent => return Err(absent()),
+            Lookup::Unknown => {}
+        }
+        let found = self.actions.find(Some(self.conversation), message).await;
+        let found = found.map_err(|error| self.problem(&error))?.ok_or_else(absent)?;
+        let target = Target::of(&found).map_err(|error| self.problem(&error))?;
+        if target.conversation == self.conversation { Ok(target) } else { Err(absent()) }
+    }
+
+    fn look_up(&self, message: MessageId) -> Lookup {
+        let window = self.window.borrow();
+        if window.head() < self.appended { Lookup::Unknown } else { window.look_up(message) }
+    }
+
+    fn problem(&self, error: &ActionError) -> Problem {
+        match error {
+            ActionError::NotYours => Problem::NotYourMessage,
+            ActionError::Deleted => Problem::MessageDeleted,
+            ActionError::AlreadyDeleted => Problem::AlreadyDeleted,
+            ActionError::NullCharacter => Problem::NullCharacter,
+            ActionError::TooLarge | ActionError::Unavailable(_) => {
+                warn!(conversation = %self.conversation, account = %self.actor.id, %error, "a frame failed");
+                Problem::Unavailable
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lobby::Seat;
+    use crate::testing::{HERE, Stage, actor, until_head};
+    use natter_model::event::Body;
+    use serde_json::{Value, json};
+
+    struct Chat {
+        stage: Stage,
+        seat: Seat,
+        ana: Session,
+        bob: Session,
+    }
+
+    async fn chat(window_frames: usize) -> Chat {
+        let stage = Stage::with_window(window_frames);
+        let seat = stage.seat().await;
+        let session =
+            |id, name| Session::new(Arc::new(actor(id, name)), HERE, stage.actions.clone(), seat.window.clone());
+        let (ana, bob) = (session(2, "ana"), session(3, "bob"));
+        Chat { stage, seat, ana, bob }
+    }
+
+    async fn told(session: &mut Session, frame: Value) -> Value {
+        let reply = session.handle(&frame.to_string()).await;
+        reply.map_or(Value::Null, |reply| serde_json::from_str(&reply).expect("replies are JSON"))
+    }
+
+    async fn problem(session: &mut Session, frame: Value) -> Value {
+        told(session, frame).await["code"].clone()
+    }
+
+    async fn last_event(chat: &Chat) -> Body {
+        use natter_log::port::Log;
+        let entries = chat.stage.log.read(HERE, Position::START, 1000).await.expect("the log answers");
+        entries.last().expect("something happened").event.body.clone()
+    }
+
+    #[tokio::test]
+    async fn content_is_appended_as_typed_and_edits_stripped() {
+        let mut chat = chat(8).await;
+        assert_eq!(told(&mut chat.ana, json!({"content": " hi \n"})).await, Value::Null);
+        let content = " hi \n".to_owned();
+        assert_eq!(last_event(&chat).await, Body::Posted { content, attachment: None, client_id: None });
+        assert_eq!(
+            told(&mut chat.ana, json!({"type": "edit", "message_id": "1", "content": " ho "})).await,
+            Value::Null
+        );
+        let message = MessageId::new(1).expect("an id");
+        assert_eq!(last_event(&chat).await, Body::Edited { message, content: "ho".to_owned() });
+    }
+
+    #[tokio::test]
+    async fn a_message_with_a_client_id_is_acknowledged_and_said_once() {
+        let mut chat = chat(8).await;
+        let frame = json!({"content": "hi", "client_id": "c-1"});
+        let ack = told(&mut chat.ana, frame.clone()).await;
+        assert_eq!((&ack["type"], &ack["client_id"], &ack["message_id"]), (&json!("ack"), &json!("c-1"), &json!(1)));
+        assert_eq!(told(&mut chat.ana, frame.clone()).await, ack, "the same answer, also its time");
+        assert_eq!(told(&mut chat.bob, frame).await["message_id"], 2, "another's name is another name");
+    }
+
+    #[tokio::test]
+    async fn only_the_sender_edits_and_deletes_and_only_once() {
+        let mut chat = chat(8).await;
+        told(&mut chat.ana, json!({"content": "hi"})).await;
+        let edit = json!({"type": "edit", "message_id": 1, "content": "x"});
+        let delete = json!({"type": "delete", "message_id": 1});
+        assert_eq!(problem(&mut chat.bob, edit.clone()).await, "not_your_message");
+        assert_eq!(problem(&mut chat.bob, delete.clone()).await, "not_your_message");
+        assert_eq!(told(&mut chat.ana, delete.clone()).await, Value::Null);
+        assert_eq!(problem(&mut chat.ana, delete).await, "already_deleted");
+        assert_eq!(problem(&mut chat.ana, edit).await, "message_deleted");
+        assert_eq!(told(&mut chat.bob, json!({"type": "read", "message_id": 1})).await, Value::Null);
+    }
+
+    #[tokio::test]
+    async fn persistence_is_asked_only_for_what_the_window_cannot_know() {
+        let mut chat = chat(4).await;
+        for n in 0..6 {
+            told(&mut chat.ana, json!({"content": n.to_string()})).await;
+        }
+        until_head(&chat.seat, Position::new(6)).await;
+        for (id, n_asked) in [(6, 0), (3, 1), (1, 2)] {
+            assert_eq!(told(&mut chat.bob, json!({"type": "read", "message_id": id})).await, Value::Null);
+            let appended = chat.bob.appended;
+            until_head(&chat.seat, appended).await;
+            assert_eq!(chat.stage.n_asked(), n_asked, "after {id}");
+        }
+        let receipt = json!({"type": "read", "message_id": 8});
+        assert_eq!(problem(&mut chat.bob, receipt).await, "message_not_found", "8 is an event, not a message");
+        assert_eq!(chat.stage.n_asked(), 2);
+        assert_eq!(problem(&mut chat.bob, json!({"type": "read", "message_id": 99})).await, "message_not_found");
+        assert_eq!(chat.stage.n_asked(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_client_sees_its_own_deeds_before_the_window_does() {
+        let mut chat = chat(8).await;
+        told(&mut chat.ana, json!({"content": "hi"})).await;
+        until_head(&chat.seat, Position::new(1)).await;
+        chat.stage.log.deafen(true);
+        let delete = json!({"type": "delete", "message_id": 1});
+        assert_eq!(told(&mut chat.ana, delete.clone()).await, Value::Null);
+        assert_eq!(problem(&mut chat.ana, delete).await, "already_deleted");
+        assert_eq!(chat.stage.n_asked(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_fails_is_told_with_the_names_that_the_frame_gave() {
+        let mut chat = chat(8).await;
+        chat.stage.log.take_away(true);
+        let expected = json!({"type": "error", "message": "Failed to send message. Please try again.",
+            "code": "unavailable", "client_id": "c-1"});
+        assert_eq!(told(&mut chat.ana, json!({"content": "hi", "client_id": "c-1"})).await, expected);
+        let typing = json!({"type": "typing", "is_typing": true});
+        assert_eq!(told(&mut chat.ana, typing).await, Value::Null, "typing fails silently");
+        chat.stage.log.take_away(false);
+        assert_eq!(problem(&mut chat.ana, json!({"content": "a\u{0}b"})).await, "null_character");
+        assert_eq!(told(&mut chat.ana, json!({"type": "ping"})).await, json!({"type": "pong"}));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_said_in_a_deleted_conversation() {
+        let mut chat = chat(8).await;
+        chat.stage.actions.delete_conversation(&actor(3, "bob"), HERE).await.expect("the log takes it");
+        until_head(&chat.seat, Position::new(1)).await;
+        assert_eq!(problem(&mut chat.ana, json!({"content": "hi"})).await, "conversation_not_found");
+    }
+}

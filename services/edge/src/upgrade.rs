@@ -1,0 +1,140 @@
+//! The WebSocket handshake: who comes in. It is always accepted first, so that browsers see the close code.
+
+use axum::Router;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header::{AUTHORIZATION, RETRY_AFTER};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use natter_identity::verifier::Expected;
+use natter_model::id::{AccountId, ConversationId};
+use natter_model::timestamp::Timestamp;
+use natter_wire::client::Echo;
+use natter_wire::problem::{Deed, Problem};
+use natter_wire::{query, server};
+use tracing::{debug, warn};
+
+use crate::app::App;
+use crate::connection::{self, Connection};
+use crate::cursor::Cursor;
+use crate::gate::GateError;
+use crate::goodbye::Goodbye;
+use crate::lobby::Seat;
+use crate::rest::answer;
+use crate::session::Session;
+
+/// The read buffer of a socket, in bytes: all that an idle connection keeps. Longer frames get more while they last.
+const READ_BUFFER: usize = 512;
+/// Bytes that gather before they are written, when there is more to write. Grows only as it is needed.
+const WRITE_BUFFER: usize = 16 * 1024;
+/// Messages up to this size are refused by an error frame, larger ones end the connection.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
+
+/// `/ws/chat/<digits>`, with and without a slash at the end.
+pub(crate) fn routes() -> Router<App> {
+    Router::new().route("/ws/chat/{conversation}", get(upgrade)).route("/ws/chat/{conversation}/", get(upgrade))
+}
+
+async fn upgrade(
+    State(app): State<App>,
+    Path(conversation): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    if conversation.is_empty() || !conversation.bytes().all(|digit| digit.is_ascii_digit()) {
+        return answer::nowhere().await;
+    }
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
+    let Some(place) = app.sockets.enter() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")]).into_response();
+    };
+    let entered = if place.is_over_limit() {
+        Err(Goodbye::Full)
+    } else {
+        enter(&app, &conversation, &query.unwrap_or_default(), &headers).await
+    };
+    upgrade
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_message_size(MAX_MESSAGE_BYTES)
+        .max_frame_size(MAX_MESSAGE_BYTES)
+        .on_failed_upgrade(|error| debug!(%error, "a handshake was not finished"))
+        .on_upgrade(async move |socket| {
+            // A task of its own, because this one keeps what the handshake needed until it ends. Its place counts it.
+            match entered {
+                Ok(Entered { session, cursor, greeting }) => {
+                    tokio::spawn(Connection { socket, session, cursor, greeting, place }.run());
+                }
+                Err(goodbye) => {
+                    tokio::spawn(connection::refuse(socket, goodbye, place));
+                }
+            }
+        })
+}
+
+/// Whoever is let in, with all they need.
+struct Entered {
+    session: Session,
+    cursor: Cursor,
+    greeting: Option<String>,
+}
+
+/// The checks, in the order in which the first that fails gives the code. The seat is taken before the handshake is
+/// answered: what happens from then on is not missed.
+async fn enter(app: &App, digits: &str, query: &str, headers: &HeaderMap) -> Result<Entered, Goodbye> {
+    let token = query::token(query).or_else(|| bearer(headers)).ok_or(Goodbye::NoToken)?;
+    let claims = app.verifier.verify(&token, Expected::Access, Timestamp::now())?;
+    let account = claims.account.ok_or(Goodbye::NoSuchAccount)?;
+    let Some(conversation) = digits.parse().ok().and_then(ConversationId::new) else {
+        return Err(nowhere(app, account).await);
+    };
+    let admission = app.gate.admit(account, conversation).await.map_err(refused)?;
+    let seat = app.lobby.join(conversation).await.inspect_err(|error| warn!(%conversation, %error, "no seat"))?;
+    let session = Session::new(admission.actor, conversation, app.actions.clone(), seat.window.clone());
+    let (cursor, greeting) = place_cursor(seat, account, query).await?;
+    debug!(%conversation, %account, "connection opened");
+    Ok(Entered { session, cursor, greeting })
+}
+
+async fn place_cursor(seat: Seat, reader: AccountId, query: &str) -> Result<(Cursor, Option<String>), Goodbye> {
+    let Some(since) = query::since(query) else { return Ok((Cursor::live(seat, reader), None)) };
+    if let Ok(since) = since
+        && seat.has_reached(since).await.map_err(|error| {
+            warn!(%error, "cannot tell where the conversation stands");
+            Goodbye::Unavailable
+        })?
+    {
+        return Ok((Cursor::resuming(seat, reader, since), None));
+    }
+    let head = seat.window.borrow().head();
+    let greeting = server::error(Deed::Message, &Problem::PositionUnknown, &Echo::default());
+    Ok((Cursor::resuming(seat, reader, head), Some(greeting)))
+}
+
+/// No conversation has such an id; but whoever asks may not even be somebody.
+async fn nowhere(app: &App, account: AccountId) -> Goodbye {
+    match app.gate.account(account).await {
+        Ok(Some(account)) if account.is_active => Goodbye::NoSuchConversation,
+        Ok(Some(_)) => Goodbye::InactiveAccount,
+        Ok(None) => Goodbye::NoSuchAccount,
+        Err(error) => refused(error),
+    }
+}
+
+fn refused(error: GateError) -> Goodbye {
+    if let GateError::Unavailable(_) = error {
+        warn!(%error, "nobody is let in");
+    }
+    error.into()
+}
+
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    let token = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?.trim();
+    (!token.is_empty()).then(|| token.to_owned())
+}
