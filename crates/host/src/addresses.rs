@@ -24,7 +24,7 @@ pub struct Addresses {
 impl Addresses {
     /// Logs them, and writes them to the file of [`HostConfig::addresses_file`], if one is named.
     pub fn announce(&self, config: &HostConfig) -> Result<(), Misconfigured> {
-        info!(address = %self.listen, "listening");
+        info!(address = %self.listen, version = env!("CARGO_PKG_VERSION"), "listening");
         if let Some(ops) = self.ops {
             info!(address = %ops, "answering probes");
         }

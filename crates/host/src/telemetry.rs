@@ -2,7 +2,6 @@
 
 use std::io::{self, IsTerminal as _};
 
-use tracing::info;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -37,7 +36,7 @@ pub enum LogFormat {
 }
 
 /// Logs from here on: level `info` and above unless the settings say otherwise. Once per process.
-pub fn init(service: &str, config: &TelemetryConfig) -> Result<(), Misconfigured> {
+pub fn init(config: &TelemetryConfig) -> Result<(), Misconfigured> {
     let filter = EnvFilter::try_new(config.log_filter.as_deref().unwrap_or("info"))
         .map_err(|error| Misconfigured::new("RUST_LOG", format!("{error}; write it like `warn,natter_edge=debug`")))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
@@ -46,6 +45,5 @@ pub fn init(service: &str, config: &TelemetryConfig) -> Result<(), Misconfigured
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
     };
     installed.map_err(|error| Misconfigured::new("RUST_LOG", format!("logging has been set up before: {error}")))?;
-    info!(service, version = env!("CARGO_PKG_VERSION"), "starting");
     Ok(())
 }

@@ -37,8 +37,8 @@ const QUEUE: usize = 1024;
 /// It differs from a broker's log in what it can afford: event ids are remembered for ever, and records handed to a
 /// [`Consumer`] come again once it is dropped, not after a time.
 ///
-/// A write that the disk refuses ends writing and reading until the file is opened again: the state of a file after a
-/// failed fsync is unknown. Dropping the log waits for what is being written, then closes the file as soon as its
+/// A write that the disk refuses ends the log until the file is opened again (see [`Embedded::failed`]): the state of a
+/// file after a failed fsync is unknown. Dropping the log waits for what is being written, then closes the file as soon as its
 /// consumers are dropped too.
 pub struct Embedded {
     records: Records,
@@ -74,6 +74,12 @@ impl Embedded {
             .spawn(|| writer.run())
             .map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
         Ok(Self { records, followers, desk, floor, commands: Some(commands), writer: Some(writer) })
+    }
+
+    /// Resolves when the log has ended by itself, because a write failed: nothing will be taken or told any more, and
+    /// only opening the file again helps.
+    pub async fn failed(&self) {
+        self.commands.as_ref().expect("there until the log is dropped").closed().await;
     }
 
     async fn append_record(

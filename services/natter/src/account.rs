@@ -22,7 +22,7 @@ const LONGEST_USERNAME: usize = 150;
 const LONGEST_EMAIL: usize = 254;
 
 pub(crate) async fn create(config: &AccountConfig) -> anyhow::Result<()> {
-    telemetry::init("natter", &config.telemetry.clone().or_filter("warn"))?;
+    telemetry::init(&config.telemetry.clone().or_filter("warn"))?;
     check_username(&config.username)?;
     check_email(&config.email)?;
     let password = read_password(config.password_stdin)?;

@@ -10,7 +10,7 @@ use natter_store_pg::{MigrateError, PgAccounts, PgMessages};
 use crate::cli::MigrateConfig;
 
 pub(crate) async fn run(config: &MigrateConfig) -> anyhow::Result<()> {
-    telemetry::init("natter", &config.telemetry.clone().or_filter("warn"))?;
+    telemetry::init(&config.telemetry.clone().or_filter("warn"))?;
     if let Some(url) = &config.authz_database_url {
         let setting = "AUTHZ_DATABASE_URL";
         let store = PgAccounts::connect_lazy(url.expose()).map_err(|error| Misconfigured::new(setting, error))?;

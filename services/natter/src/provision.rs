@@ -8,7 +8,7 @@ use natter_model::id::Position;
 use crate::cli::ProvisionConfig;
 
 pub(crate) async fn run(config: &ProvisionConfig) -> anyhow::Result<()> {
-    telemetry::init("natter", &config.telemetry.clone().or_filter("warn"))?;
+    telemetry::init(&config.telemetry.clone().or_filter("warn"))?;
     let settings = StreamSettings {
         replicas: config.replicas.map(usize::from),
         first_sequence: Position::new(config.first_sequence),

@@ -4,7 +4,7 @@ use std::io;
 use std::num::NonZero;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use natter_authz::Authz;
 use natter_edge::config::EdgeConfig;
 use natter_edge::{BindError, Edge, Ports};
@@ -44,7 +44,7 @@ const STORE: &str = "store";
 
 /// Runs until SIGTERM. `program` is what this program was started as.
 pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<()> {
-    telemetry::init("natter", &config.host.telemetry.clone().or_filter("warn"))?;
+    telemetry::init(&config.host.telemetry.clone().or_filter("warn"))?;
     limits::raise_open_files();
     let lifecycle = Lifecycle::from_signals(config.host.drain()).context("listening to signals")?;
     let folder = DataFolder::open(&config.data)?;
@@ -56,6 +56,7 @@ pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<(
     let store = SqliteStore::open(&folder.store()).await.map_err(|error| folder.damaged(error))?;
     let store = Arc::new(store);
     let log = open_log(&folder, &store, config.first_sequence).await?;
+    let log_path = folder.log();
 
     let (authz, authz_calls) = in_process::link();
     let (messages, messages_calls) = in_process::link();
@@ -78,7 +79,7 @@ pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<(
     let minter = Minter::new(&key, Lifetimes::default());
     let authz = AuthzServer::new(Authz::new(store.clone(), minter, verifier()));
     let history = MessagesServer::new(History::new(log.clone(), log.clone(), store.clone()));
-    let fold = Fold::new(log, store.clone(), BATCH_RECORDS);
+    let fold = Fold::new(log.clone(), store.clone(), BATCH_RECORDS);
     let watched = store.clone();
     lifecycle
         .run(async |drain, tasks| {
@@ -88,9 +89,12 @@ pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<(
             tasks.spawn(serve(history, messages_calls, readiness.clone(), services.clone()));
             tasks.spawn(fold.run(services.clone()));
             tasks.spawn(async move { readiness.watch(STORE, || AccountStore::ready(&*watched)).await });
-            edge.serve(drain, tasks).await;
+            let outcome = tokio::select! {
+                () = edge.serve(drain, tasks) => Ok(()),
+                () = log.failed() => Err(anyhow!("{} cannot be written any more; make room on the disk, then start again", log_path.display())),
+            };
             services.cancel();
-            anyhow::Ok(())
+            outcome
         })
         .await?;
     store.close().await;

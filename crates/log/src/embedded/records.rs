@@ -113,8 +113,9 @@ impl Records {
     }
 
     fn with_record<T>(&self, position: Position, see: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, redb::Error> {
-        let record = self.0.begin_read()?.open_table(RECORDS)?.get(position.get())?;
-        Ok(record.map(|record| see(record.value())))
+        // The table keeps its transaction open, and with it the pages that the record lies in; the record does not.
+        let records = self.0.begin_read()?.open_table(RECORDS)?;
+        Ok(records.get(position.get())?.map(|record| see(record.value())))
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) struct Acknowledge {
     pub(super) reply: oneshot::Sender<Result<(), LogError>>,
 }
 
-/// Writes what comes through the queue, until nobody can send any more.
+/// Writes what comes through the queue, until nobody can send any more, or the disk refuses.
 pub(super) struct Writer {
     pub(super) database: Arc<Database>,
     pub(super) queue: mpsc::Receiver<Command>,
@@ -64,9 +64,14 @@ impl Writer {
         while self.queue.blocking_recv_many(&mut batch, BATCH) > 0 {
             match self.write(&batch) {
                 Ok(written) => self.announce(batch.drain(..), written),
-                Err(error) => refuse(batch.drain(..), &log_error(error)),
+                Err(error) => {
+                    tracing::error!(%error, "the log cannot be written any more");
+                    refuse(batch.drain(..), &log_error(error));
+                    break;
+                }
             }
         }
+        self.desk.send_modify(Desk::close);
         self.followers.close();
     }
 
