@@ -1,0 +1,151 @@
+//! Natter's processes and the servers they stand on, in either shape, not yet or already running.
+
+use std::path::Path;
+
+use natter_store::sqlite::SqliteStore;
+use natter_store_pg::{PgAccounts, PgMessages};
+
+use crate::fixture::{SIGNING_KEY, World};
+use crate::ports::free_port;
+use crate::process::Launch;
+use crate::programs::natter_program;
+use crate::servers::nats::NatsServer;
+use crate::servers::postgres::Postgres;
+use crate::service::Service;
+
+/// One deployment of Natter. Nothing of it runs until it is started.
+#[derive(Debug)]
+pub struct Deployment {
+    /// Its processes: `natter`, or `authz`, `persistence-1`, `persistence-2`, `edge-1`, `edge-2`.
+    pub services: Vec<Service>,
+    servers: Option<Servers>,
+    folder: tempfile::TempDir,
+}
+
+/// What the services stand on.
+#[derive(Debug)]
+pub struct Servers {
+    /// The broker and log.
+    pub nats: NatsServer,
+    /// The stores.
+    pub postgres: Postgres,
+}
+
+impl Deployment {
+    /// One process, which keeps everything in a folder. It makes no demo accounts.
+    pub fn local(first_sequence: u64) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let natter = Service::new("natter", "natter", "NATTER", folder.path())
+            .setting("NATTER_DATA", data_folder(folder.path()).display().to_string())
+            .setting("NATTER_FIRST_SEQUENCE", first_sequence.to_string())
+            .setting("SIGNING_KEY", SIGNING_KEY)
+            .argument("--no-demo");
+        Self { services: vec![natter], servers: None, folder }
+    }
+
+    /// Five processes, a broker and a database.
+    pub fn real() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let servers = Servers { nats: NatsServer::new(), postgres: Postgres::new() };
+        let (nats, database) = (servers.nats.url(), servers.postgres.url());
+        let authz_port = free_port();
+        let authz = Service::new("authz", "natter-authz", "AUTHZ", folder.path())
+            .port(authz_port)
+            .setting("AUTHZ_DATABASE_URL", &database)
+            .setting("SIGNING_KEY", SIGNING_KEY);
+        let mut services = vec![authz];
+        for (persistence, edge) in [("persistence-1", "edge-1"), ("persistence-2", "edge-2")] {
+            let port = free_port();
+            let persistence = Service::new(persistence, "natter-persistence", "PERSISTENCE", folder.path())
+                .port(port)
+                .setting("PERSISTENCE_DATABASE_URL", &database)
+                .setting("NATS_URL", &nats);
+            let edge = Service::new(edge, "natter-edge", "EDGE", folder.path())
+                .setting("AUTHZ_URL", format!("http://127.0.0.1:{authz_port}"))
+                .setting("PERSISTENCE_URL", format!("http://127.0.0.1:{port}"))
+                .setting("NATS_URL", &nats)
+                .setting("SIGNING_KEY", SIGNING_KEY)
+                .setting("EDGE_MEDIA_ROOT", folder.path().join("media").display().to_string());
+            services.extend([persistence, edge]);
+        }
+        Self { services, servers: Some(servers), folder }
+    }
+
+    /// Starts the servers, if this shape has any.
+    pub async fn start_servers(&mut self) {
+        if let Some(servers) = &mut self.servers {
+            servers.nats.start().await;
+            servers.postgres.start().await;
+        }
+    }
+
+    /// Makes the stream and the tables, if this shape has any, with a log that begins at `first_sequence`.
+    pub fn prepare(&self, first_sequence: u64) {
+        if self.servers.is_some() {
+            self.natter(["provision", "--first-sequence", &first_sequence.to_string()]).run().succeeded();
+            self.natter(["migrate"]).run().succeeded();
+        }
+    }
+
+    /// Brings a world into the stores. Before the services start, but after [`prepare`](Self::prepare).
+    pub async fn import(&self, world: &World) {
+        if let Some(servers) = &self.servers {
+            let url = servers.postgres.url();
+            let accounts = PgAccounts::connect_lazy(&url).expect("the harness writes a good URL");
+            let messages = PgMessages::connect_lazy(&url).expect("the harness writes a good URL");
+            world.import(&accounts, &messages).await;
+        } else {
+            let folder = data_folder(self.folder.path());
+            std::fs::create_dir_all(&folder).expect("a folder in the temporary folder");
+            let store = SqliteStore::open(&folder.join("store.sqlite")).await.expect("a new store can be opened");
+            world.import(&store, &store).await;
+        }
+    }
+
+    /// Starts every service, without waiting.
+    pub fn start_services(&mut self) {
+        self.services.iter_mut().for_each(Service::start);
+    }
+
+    /// Waits until every service is ready.
+    pub async fn is_ready(&mut self) {
+        for service in &mut self.services {
+            service.is_ready().await;
+        }
+    }
+
+    /// `kill -9` of every service. The servers live on.
+    pub fn kill_services(&mut self) {
+        self.services.iter_mut().for_each(Service::kill);
+    }
+
+    /// The service of this name.
+    pub fn service(&mut self, name: &str) -> &mut Service {
+        let service = self.services.iter_mut().find(|service| service.name() == name);
+        service.unwrap_or_else(|| panic!("there is no service {name} in this shape"))
+    }
+
+    /// The broker and the database.
+    ///
+    /// # Panics
+    /// In the local shape, which has none.
+    pub fn servers(&mut self) -> &mut Servers {
+        self.servers.as_mut().expect("only the real shape has servers")
+    }
+
+    /// An admin command of `natter`, pointed at this deployment's broker and databases, or at its data folder.
+    pub fn natter<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Launch {
+        let launch = Launch::new("natter-admin", &natter_program("natter")).arguments(arguments);
+        match &self.servers {
+            Some(servers) => launch
+                .variable("NATS_URL", servers.nats.url())
+                .variable("AUTHZ_DATABASE_URL", servers.postgres.url())
+                .variable("PERSISTENCE_DATABASE_URL", servers.postgres.url()),
+            None => launch.variable("NATTER_DATA", data_folder(self.folder.path()).display().to_string()),
+        }
+    }
+}
+
+fn data_folder(folder: &Path) -> std::path::PathBuf {
+    folder.join("data")
+}

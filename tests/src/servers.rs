@@ -1,0 +1,4 @@
+//! The servers that Natter stands on.
+
+pub mod nats;
+pub mod postgres;
