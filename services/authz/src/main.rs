@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(config: &AuthzConfig) -> anyhow::Result<()> {
-    telemetry::init("natter-authz", &config.host.telemetry)?;
+    telemetry::init(&config.host.telemetry)?;
     limits::raise_open_files();
     let key = SigningKey::hmac(&config.signing_key.require()?).map_err(|error| config.signing_key.refused(error))?;
     let store = PgAccounts::connect_lazy(config.database_url.expose())

@@ -24,6 +24,8 @@ pub(crate) struct Gate {
     authz: AuthzClient<Channel>,
     admissions: Cache<(AccountId, ConversationId), Admission>,
     accounts: Cache<AccountId, Arc<v1::Account>>,
+    /// Conversations that were deleted a moment ago. authz hears of it last, so what it says of them is not remembered.
+    deleted: Cache<ConversationId, ()>,
 }
 
 /// A participant at the gate.
@@ -62,11 +64,15 @@ impl Gate {
             .support_invalidation_closures()
             .build();
         let accounts = Cache::builder().max_capacity(REMEMBERED).time_to_live(config.admission()).build();
-        Self { authz, admissions, accounts }
+        let deleted = Cache::builder().max_capacity(REMEMBERED).time_to_live(config.admission()).build();
+        Self { authz, admissions, accounts, deleted }
     }
 
     /// Lets a participant in. Only this is remembered, so that whoever was refused can come as soon as they may.
     pub(crate) async fn admit(&self, account: AccountId, conversation: ConversationId) -> Result<Admission, GateError> {
+        if self.deleted.contains_key(&conversation) {
+            return self.ask(account, conversation).await;
+        }
         let asked = self.admissions.try_get_with((account, conversation), self.ask(account, conversation)).await;
         asked.map_err(|error| GateError::clone(&error))
     }
@@ -85,8 +91,9 @@ impl Gate {
         self.authz.clone()
     }
 
-    /// Nobody is let into this conversation any more without asking again.
-    pub(crate) fn forget_conversation(&self, conversation: ConversationId) {
+    /// The conversation is deleted: nobody is let into it any more without asking.
+    pub(crate) async fn forget_conversation(&self, conversation: ConversationId) {
+        self.deleted.insert(conversation, ()).await;
         let forgotten = self.admissions.invalidate_entries_if(move |(_, of), _| *of == conversation);
         forgotten.expect("the cache supports invalidation closures");
     }
@@ -98,6 +105,7 @@ impl Gate {
             ticks.tick().await;
             self.admissions.run_pending_tasks().await;
             self.accounts.run_pending_tasks().await;
+            self.deleted.run_pending_tasks().await;
         }
     }
 

@@ -119,7 +119,7 @@ impl Edge {
             actions: Actions::new(Arc::clone(&log), messages.clone()),
             messages,
             verifier: Arc::new(verifier),
-            lobby: Lobby::open(log, &self.config, stop_rooms, &tasks),
+            lobby: Lobby::open(log, gate.clone(), &self.config, stop_rooms, &tasks),
             sockets: sockets.clone(),
             media: self.media,
         };

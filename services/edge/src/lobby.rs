@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::config::EdgeConfig;
+use crate::gate::Gate;
 use crate::reader::Reader;
 use crate::room::Room;
 use crate::window::{State, Window};
@@ -56,12 +57,20 @@ enum Question {
 }
 
 impl Lobby {
-    /// Opens rooms over this log until `stop` is cancelled, which closes them all.
-    pub(crate) fn open(log: Arc<dyn Log>, config: &EdgeConfig, stop: CancellationToken, tasks: &TaskTracker) -> Self {
+    /// Opens rooms over this log until `stop` is cancelled, which closes them all. Tells `gate` of conversations that
+    /// are deleted.
+    pub(crate) fn open(
+        log: Arc<dyn Log>,
+        gate: Gate,
+        config: &EdgeConfig,
+        stop: CancellationToken,
+        tasks: &TaskTracker,
+    ) -> Self {
         let (questions, asked) = mpsc::channel(QUEUE);
         let lobby = Self { questions, log };
         let rooms = Rooms {
             lobby: lobby.clone(),
+            gate,
             max_frames: config.window_frames,
             linger: config.room_linger(),
             stop,
@@ -122,6 +131,7 @@ impl Seat {
 /// What the lobby's task owns.
 struct Rooms {
     lobby: Lobby,
+    gate: Gate,
     max_frames: usize,
     linger: Duration,
     stop: CancellationToken,
@@ -157,7 +167,7 @@ impl Rooms {
     fn open_room(&mut self, conversation: ConversationId) -> watch::Receiver<Window> {
         let (window, seat) = watch::channel(Window::new(conversation, self.max_frames));
         self.windows.insert(conversation, window.clone());
-        let room = Room::new(conversation, Arc::clone(&self.lobby.log), window.clone());
+        let room = Room::new(conversation, Arc::clone(&self.lobby.log), self.gate.clone(), window.clone());
         let (lobby, linger, stop) = (self.lobby.clone(), self.linger, self.stop.clone());
         self.tasks.spawn(async move {
             tokio::select! {

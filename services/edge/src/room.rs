@@ -10,6 +10,7 @@ use natter_model::id::{ConversationId, Position};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
+use crate::gate::Gate;
 use crate::reader::{Reader, pause, pauses};
 use crate::window::{State, Window};
 
@@ -18,15 +19,21 @@ use crate::window::{State, Window};
 pub(crate) struct Room {
     conversation: ConversationId,
     log: Arc<dyn Log>,
+    gate: Gate,
     reader: Reader,
     window: watch::Sender<Window>,
 }
 
 impl Room {
     /// A room that fills this window.
-    pub(crate) fn new(conversation: ConversationId, log: Arc<dyn Log>, window: watch::Sender<Window>) -> Self {
+    pub(crate) fn new(
+        conversation: ConversationId,
+        log: Arc<dyn Log>,
+        gate: Gate,
+        window: watch::Sender<Window>,
+    ) -> Self {
         let reader = Reader::new(Arc::clone(&log), conversation);
-        Self { conversation, log, reader, window }
+        Self { conversation, log, gate, reader, window }
     }
 
     /// Resolves when nobody has looked for this long.
@@ -86,6 +93,7 @@ impl Room {
         if self.state() != State::Opening {
             self.fill_up_to(head).await;
         } else if self.ends_at(head).await? {
+            self.gate.forget_conversation(self.conversation).await;
             self.window.send_modify(|window| window.open_deleted(head));
         } else {
             self.window.send_modify(|window| window.open(head));
@@ -108,7 +116,7 @@ impl Room {
         if entry.position > self.head() && entry.previous > self.head() {
             Box::pin(self.fill_up_to(entry.previous)).await;
         }
-        self.window.send_modify(|window| window.push(entry));
+        self.push(std::slice::from_ref(entry)).await;
     }
 
     /// Nobody sees a later event before those up to `goal` are in the window.
@@ -121,8 +129,16 @@ impl Room {
                 return;
             }
             debug!(conversation = %self.conversation, n_entries = missed.len(), "filled a gap");
-            self.window.send_modify(|window| missed.iter().for_each(|entry| window.push(entry)));
+            self.push(&missed).await;
         }
+    }
+
+    async fn push(&self, entries: &[Entry]) {
+        if entries.iter().any(|entry| entry.event.body == Body::ConversationDeleted) {
+            // Before the sockets are closed, so that whoever comes again at once is not let in from memory.
+            Box::pin(self.gate.forget_conversation(self.conversation)).await;
+        }
+        self.window.send_modify(|window| entries.iter().for_each(|entry| window.push(entry)));
     }
 
     fn head(&self) -> Position {

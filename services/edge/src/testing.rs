@@ -14,6 +14,7 @@ use natter_model::event::{Actor, Body, Entry, Event, Signal};
 use natter_model::id::{AccountId, ConversationId, EventId, Position};
 use natter_model::timestamp::Timestamp;
 use natter_proto::v1;
+use natter_proto::v1::authz_client::AuthzClient;
 use natter_proto::v1::messages_client::MessagesClient;
 use natter_proto::v1::messages_server::{Messages, MessagesServer};
 use tokio::sync::watch;
@@ -25,6 +26,7 @@ use tower::service_fn;
 
 use crate::actions::{Actions, Done};
 use crate::config::EdgeConfig;
+use crate::gate::Gate;
 use crate::lobby::{Lobby, Seat};
 
 /// A conversation in a log of its own.
@@ -68,7 +70,9 @@ impl Stage {
         let n_asked = Arc::default();
         let messages = persistence(Persistence { log: Arc::clone(&log), n_asked: Arc::clone(&n_asked) });
         let config = EdgeConfig { window_frames, ..EdgeConfig::default() };
-        let lobby = Lobby::open(log.clone(), &config, CancellationToken::new(), &TaskTracker::new());
+        // Nobody asks it anything here.
+        let gate = Gate::new(AuthzClient::new(Endpoint::from_static("http://authz").connect_lazy()), &config);
+        let lobby = Lobby::open(log.clone(), gate, &config, CancellationToken::new(), &TaskTracker::new());
         let actions = Actions::new(log.clone(), messages);
         Self { log, actions, lobby, n_asked, _folder: folder }
     }

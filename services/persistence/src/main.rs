@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(config: &PersistenceConfig) -> anyhow::Result<()> {
-    telemetry::init("natter-persistence", &config.host.telemetry)?;
+    telemetry::init(&config.host.telemetry)?;
     limits::raise_open_files();
     let store = PgMessages::connect_lazy(config.database_url.expose())
         .map_err(|error| Misconfigured::new("PERSISTENCE_DATABASE_URL", error))?;

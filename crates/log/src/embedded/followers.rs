@@ -13,12 +13,15 @@ use crate::port::{Feed, Heard};
 /// [`Heard::Interrupted`] once it has caught up with what is there.
 const FEED: usize = 256;
 
+/// Boxed, because a queue sets room aside for 32 of what it holds, and most conversations are silent.
+type Boxed = Box<Heard>;
+
 /// The followers of each conversation.
 #[derive(Default)]
 pub(super) struct Followers(Mutex<HashMap<ConversationId, Vec<Follower>>>);
 
 struct Follower {
-    heard: mpsc::Sender<Heard>,
+    heard: mpsc::Sender<Boxed>,
     missed: Arc<Notify>,
 }
 
@@ -38,7 +41,7 @@ impl Followers {
     /// Tells those who follow the conversation, and waits for none of them.
     pub(super) fn tell(&self, conversation: ConversationId, heard: &Heard) {
         for follower in self.lock().get(&conversation).into_iter().flatten() {
-            if let Err(mpsc::error::TrySendError::Full(_)) = follower.heard.try_send(heard.clone()) {
+            if let Err(mpsc::error::TrySendError::Full(_)) = follower.heard.try_send(Box::new(heard.clone())) {
                 follower.missed.notify_one();
             }
         }
@@ -66,7 +69,7 @@ impl Followers {
 
 /// One follower's end.
 struct Following {
-    queue: mpsc::Receiver<Heard>,
+    queue: mpsc::Receiver<Boxed>,
     missed: Arc<Notify>,
     conversation: ConversationId,
     followers: Arc<Followers>,
@@ -77,7 +80,7 @@ impl Following {
         tokio::select! {
             // What is in the queue came before what was left out.
             biased;
-            heard = self.queue.recv() => heard,
+            heard = self.queue.recv() => heard.map(|heard| *heard),
             () = self.missed.notified() => Some(Heard::Interrupted),
         }
     }

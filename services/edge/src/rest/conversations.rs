@@ -73,7 +73,7 @@ pub(crate) async fn delete(
     app.actions.delete_conversation(&actor, id).await?;
     let request = v1::DeleteConversationRequest { account_id: actor.id.get(), conversation_id: id.get() };
     look_up(app.gate.authz().delete_conversation(request)).await?;
-    app.gate.forget_conversation(id);
+    app.gate.forget_conversation(id).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
