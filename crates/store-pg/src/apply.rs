@@ -1,0 +1,209 @@
+//! A batch into Postgres: one transaction of a handful of statements that locks, loads, folds and saves.
+//!
+//! Any number of processes do this at once. Rows are locked, and inserted, in ascending order of their ids, so that
+//! two transactions never wait for each other. A row that is not there cannot be locked; if another transaction inserts
+//! it first, this one starts over and finds it. An erasure excludes those who add to its conversation.
+
+use std::time::Duration;
+
+use natter_model::id::Position;
+use natter_store::batch::{Access, Batch, Changes, Erasures};
+use natter_store::error::StoreError;
+use natter_store::fold::{ReadMark, Row};
+use natter_store::messages::Misfit;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection as _};
+
+use crate::database::{ANSWER, Database, in_time};
+use crate::error::is_conflict;
+use crate::row::{self, Columns, columns, unnest};
+use crate::value;
+
+/// Longest time a batch takes that erases conversations: each of its statements is short, but there may be many.
+const ERASE: Duration = Duration::from_secs(15);
+
+/// How often a batch starts over because another process was faster, before that is told.
+const MAX_ATTEMPTS: u32 = 10;
+
+/// The advisory locks of conversations lie from here on. Fewer locks than conversations, so that the largest batch
+/// does not fill the server's lock table.
+const FIRST_LOCK: i64 = 0x6e61_7474_0000_0000;
+const N_LOCKS: i64 = 1024;
+
+/// Rows removed per statement, so that each stays well below the time limit of a statement.
+const ROWS_PER_DELETE: i64 = 20_000;
+
+/// Applies the batch that `batch` makes, and answers with what does not fit.
+pub(crate) async fn commit<'a>(database: &Database, batch: impl Fn() -> Batch<'a>) -> Result<Vec<Misfit>, StoreError> {
+    let patience = if batch().erased_below().is_some() { ERASE } else { ANSWER };
+    in_time(patience, async {
+        let mut lease = database.lease().await?;
+        for _ in 0..MAX_ATTEMPTS {
+            match attempt(&mut lease, batch()).await {
+                Ok(Some(misfits)) => {
+                    lease.give_back();
+                    return Ok(Some(misfits));
+                }
+                Ok(None) => (),
+                Err(error) if is_conflict(&error) => (),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    })
+    .await?
+    .ok_or_else(|| StoreError::Unavailable("other processes write the same messages all the time".to_owned()))
+}
+
+/// `None`: another transaction inserted one of the rows in the meantime.
+async fn attempt(connection: &mut PgConnection, batch: Batch<'_>) -> Result<Option<Vec<Misfit>>, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    lock_conversations(&mut transaction, &batch).await?;
+    let rows = load_rows(&mut transaction, &batch).await?;
+    let erasures = load_erasures(&mut transaction, &batch).await?;
+    let changes = batch.fold(rows, &erasures);
+    if !insert(&mut transaction, &changes.inserts).await? {
+        transaction.rollback().await?;
+        return Ok(None);
+    }
+    update(&mut transaction, &changes.updates).await?;
+    move_marks(&mut transaction, &changes.marks).await?;
+    erase(&mut transaction, &changes).await?;
+    transaction.commit().await?;
+    Ok(Some(changes.misfits))
+}
+
+async fn lock_conversations(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), sqlx::Error> {
+    let mut locks = std::collections::BTreeMap::new();
+    for (conversation, access) in batch.conversations() {
+        let is_exclusive = locks.entry(FIRST_LOCK + conversation.as_i64() % N_LOCKS).or_insert(false);
+        *is_exclusive |= access == Access::Erases;
+    }
+    let (keys, exclusive): (Vec<i64>, Vec<bool>) = locks.into_iter().unzip();
+    sqlx::query(
+        "SELECT CASE WHEN exclusive THEN pg_advisory_xact_lock(key) ELSE pg_advisory_xact_lock_shared(key) END
+         FROM unnest($1::bigint[], $2::boolean[]) AS locks (key, exclusive)",
+    )
+    .bind(keys)
+    .bind(exclusive)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn load_rows(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<Vec<Row>, sqlx::Error> {
+    let ids: Vec<i64> = batch.ids().into_iter().map(|id| id.as_i64()).collect();
+    let below = batch.erased_below().unwrap_or(Position::START);
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM messages WHERE message_id = ANY ($1) OR (conversation_id IS NULL AND message_id < $2) \
+         ORDER BY message_id FOR UPDATE"
+    ))
+    .bind(ids)
+    .bind(below.as_i64())
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(row::row).collect()
+}
+
+async fn load_erasures(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<Erasures, sqlx::Error> {
+    let conversations: Vec<i64> = batch.conversations().into_keys().map(|conversation| conversation.as_i64()).collect();
+    let rows = sqlx::query("SELECT conversation_id, erased_seq FROM erasures WHERE conversation_id = ANY ($1)")
+        .bind(conversations)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| Ok((value::id(row, "conversation_id")?, value::position(row, "erased_seq")?))).collect()
+}
+
+/// `false`: one of them is there already.
+async fn insert(connection: &mut PgConnection, rows: &[Row]) -> Result<bool, sqlx::Error> {
+    if rows.is_empty() {
+        return Ok(true);
+    }
+    let statement = concat!(
+        "INSERT INTO messages (",
+        columns!(),
+        ") SELECT * FROM ",
+        unnest!(),
+        " ON CONFLICT (message_id) DO NOTHING"
+    );
+    let done = rows.iter().collect::<Columns<'_>>().bind(sqlx::query(statement)).execute(connection).await?;
+    Ok(done.rows_affected() == rows.len() as u64)
+}
+
+async fn update(connection: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let statement = concat!(
+        "UPDATE messages m SET (",
+        columns!(),
+        ") = (n.message_id, n.conversation_id, n.sender_id, n.sender_name, n.content, n.attachment, n.timestamp, \
+         n.is_read, n.read_at, n.is_deleted, n.edited_at, n.event_id, n.client_id, n.edited_seq, n.read_seq, \
+         n.touched_seq, n.waiting) FROM ",
+        unnest!(),
+        " AS n (",
+        columns!(),
+        ") WHERE m.message_id = n.message_id"
+    );
+    rows.iter().collect::<Columns<'_>>().bind(sqlx::query(statement)).execute(connection).await?;
+    Ok(())
+}
+
+async fn move_marks(connection: &mut PgConnection, marks: &[ReadMark]) -> Result<(), sqlx::Error> {
+    if marks.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO read_marks AS r (conversation_id, account_id, message_id, touched_seq)
+         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
+         ON CONFLICT (conversation_id, account_id) DO UPDATE
+         SET message_id = excluded.message_id, touched_seq = excluded.touched_seq
+         WHERE (excluded.message_id, excluded.touched_seq) > (r.message_id, r.touched_seq)",
+    )
+    .bind(marks.iter().map(|mark| mark.conversation.as_i64()).collect::<Vec<_>>())
+    .bind(marks.iter().map(|mark| mark.account.as_i64()).collect::<Vec<_>>())
+    .bind(marks.iter().map(|mark| mark.message.as_i64()).collect::<Vec<_>>())
+    .bind(marks.iter().map(|mark| mark.touched_seq.as_i64()).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn erase(connection: &mut PgConnection, changes: &Changes) -> Result<(), sqlx::Error> {
+    if !changes.removals.is_empty() {
+        sqlx::query("DELETE FROM messages WHERE message_id = ANY ($1)")
+            .bind(changes.removals.iter().map(|id| id.as_i64()).collect::<Vec<_>>())
+            .execute(&mut *connection)
+            .await?;
+    }
+    for (conversation, erased) in &changes.erasures {
+        sqlx::query(
+            "INSERT INTO erasures (conversation_id, erased_seq) VALUES ($1, $2)
+             ON CONFLICT (conversation_id) DO UPDATE SET erased_seq = excluded.erased_seq",
+        )
+        .bind(conversation.as_i64())
+        .bind(erased.as_i64())
+        .execute(&mut *connection)
+        .await?;
+        for table in ["messages", "read_marks"] {
+            let statement = format!(
+                "DELETE FROM {table} WHERE ctid = ANY (ARRAY (
+                     SELECT ctid FROM {table} WHERE conversation_id = $1 AND message_id < $2 LIMIT $3))"
+            );
+            loop {
+                let done = sqlx::query(AssertSqlSafe(statement.clone()))
+                    .bind(conversation.as_i64())
+                    .bind(erased.as_i64())
+                    .bind(ROWS_PER_DELETE)
+                    .execute(&mut *connection)
+                    .await?;
+                if done.rows_affected() < ROWS_PER_DELETE.unsigned_abs() {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,199 @@
+//! Many rows folded at once: what has to be loaded, and what has to be saved afterwards.
+//!
+//! A store adapter, in one transaction, loads the rows of [`Batch::ids`], the erasures of [`Batch::conversations`], and
+//! if the batch [`erases`](Batch::erased_below), the awaited rows below that position; calls [`Batch::fold`]; and saves
+//! the [`Changes`]. No other transaction may change these rows or erasures in between.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use natter_model::event::{Body, Entry};
+use natter_model::id::{ConversationId, MessageId, Position};
+
+use crate::error::StoreError;
+use crate::fold::{self, Effect, ReadMark, Row, State};
+use crate::messages::{Message, Misfit};
+
+/// Where each erased conversation was last erased: nothing of it from before is kept.
+pub type Erasures = BTreeMap<ConversationId, Position>;
+
+/// Entries, or messages of another system, on their way into rows.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    entries: Vec<&'a Entry>,
+    imports: &'a [Message],
+    erasures: Erasures,
+    misfits: Vec<Misfit>,
+}
+
+/// What a batch changes. Ids are in ascending order everywhere.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Rows that were not there.
+    pub inserts: Vec<Row>,
+    /// Rows that were.
+    pub updates: Vec<Row>,
+    /// Awaited rows that nothing waits in any more.
+    pub removals: Vec<MessageId>,
+    /// Marks that only move forward, by message and then by position, one per conversation and account.
+    pub marks: Vec<ReadMark>,
+    /// Posted rows and read marks of these conversations are to be removed if their message stands below.
+    pub erasures: Erasures,
+    /// Entries that can never be applied.
+    pub misfits: Vec<Misfit>,
+}
+
+impl<'a> Batch<'a> {
+    /// A batch of log entries.
+    pub fn of_entries(entries: &'a [Entry]) -> Self {
+        let mut batch = Self { entries: Vec::new(), imports: &[], erasures: Erasures::new(), misfits: Vec::new() };
+        for entry in entries {
+            match fold::check(entry) {
+                Err(misfit) => batch.misfits.push(misfit),
+                Ok(()) if entry.event.body == Body::ConversationDeleted => {
+                    let erased = batch.erasures.entry(entry.event.conversation).or_default();
+                    *erased = (*erased).max(entry.position);
+                }
+                Ok(()) => batch.entries.push(entry),
+            }
+        }
+        batch
+    }
+
+    /// A batch of another system's messages.
+    pub fn of_imports(imports: &'a [Message]) -> Result<Self, StoreError> {
+        for message in imports {
+            fold::check_import(message)
+                .map_err(|reason| StoreError::Rejected(format!("message {}: {reason}", message.id)))?;
+        }
+        Ok(Self { entries: Vec::new(), imports, erasures: Erasures::new(), misfits: Vec::new() })
+    }
+
+    /// The messages it is about.
+    pub fn ids(&self) -> BTreeSet<MessageId> {
+        let imported = self.imports.iter().map(|message| message.id);
+        self.entries.iter().filter_map(|entry| fold::subject(entry)).chain(imported).collect()
+    }
+
+    /// The conversations it is about, and whether the batch erases them.
+    pub fn conversations(&self) -> BTreeMap<ConversationId, Access> {
+        let posted = self.entries.iter().map(|entry| entry.event.conversation);
+        let shared = posted.chain(self.imports.iter().map(|message| message.conversation));
+        let erased = self.erasures.keys().map(|conversation| (*conversation, Access::Erases));
+        shared.map(|conversation| (conversation, Access::Adds)).chain(erased).collect()
+    }
+
+    /// Where the last erasure of the batch stands; `None`: it erases nothing.
+    pub fn erased_below(&self) -> Option<Position> {
+        self.erasures.values().max().copied()
+    }
+
+    /// Folds the batch into the rows that are stored.
+    pub fn fold(self, rows: Vec<Row>, erasures: &Erasures) -> Changes {
+        let mut folding = Folding::new(rows, erasures, &self.erasures);
+        folding.misfits = self.misfits;
+        for entry in self.entries {
+            folding.apply(entry);
+        }
+        for message in self.imports {
+            folding.import(message);
+        }
+        folding.finish(self.erasures, erasures)
+    }
+}
+
+/// What a batch does to a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It adds to it: any number of batches may at the same time.
+    Adds,
+    /// It erases what is there: nobody else may add meanwhile.
+    Erases,
+}
+
+struct Folding {
+    slots: BTreeMap<MessageId, Slot>,
+    erasures: Erasures,
+    marks: BTreeMap<(ConversationId, natter_model::id::AccountId), ReadMark>,
+    misfits: Vec<Misfit>,
+}
+
+struct Slot {
+    row: Row,
+    is_stored: bool,
+    is_changed: bool,
+}
+
+impl Folding {
+    fn new(rows: Vec<Row>, stored: &Erasures, new: &Erasures) -> Self {
+        let mut erasures = stored.clone();
+        for (conversation, position) in new {
+            let erased = erasures.entry(*conversation).or_default();
+            *erased = (*erased).max(*position);
+        }
+        let mut slots = BTreeMap::new();
+        for mut row in rows {
+            let mut is_changed = false;
+            if let State::Awaited(waiting) = &mut row.state {
+                for (conversation, _) in new.iter().filter(|(_, erased)| Position::from(row.id) < **erased) {
+                    is_changed |= waiting.forget(*conversation);
+                }
+            }
+            slots.insert(row.id, Slot { row, is_stored: true, is_changed });
+        }
+        Self { slots, erasures, marks: BTreeMap::new(), misfits: Vec::new() }
+    }
+
+    fn apply(&mut self, entry: &Entry) {
+        let Some(id) = fold::subject(entry) else { return };
+        if self.is_erased(entry.event.conversation, id) {
+            return;
+        }
+        match self.slot(id).row.apply(entry) {
+            Ok(effect) => self.note(id, effect),
+            Err(misfit) => self.misfits.push(misfit),
+        }
+    }
+
+    fn import(&mut self, message: &Message) {
+        if !self.is_erased(message.conversation, message.id) {
+            let effect = self.slot(message.id).row.import(message);
+            self.note(message.id, effect);
+        }
+    }
+
+    fn is_erased(&self, conversation: ConversationId, id: MessageId) -> bool {
+        self.erasures.get(&conversation).is_some_and(|erased| Position::from(id) < *erased)
+    }
+
+    fn slot(&mut self, id: MessageId) -> &mut Slot {
+        self.slots.entry(id).or_insert_with(|| Slot { row: Row::new(id), is_stored: false, is_changed: false })
+    }
+
+    fn note(&mut self, id: MessageId, effect: Effect) {
+        self.slot(id).is_changed |= effect.changed;
+        for mark in effect.marks {
+            let best = self.marks.entry((mark.conversation, mark.account)).or_insert(mark);
+            *best = (*best).max(mark);
+        }
+    }
+
+    fn finish(self, mut erasures: Erasures, stored: &Erasures) -> Changes {
+        erasures.retain(|conversation, position| stored.get(conversation).is_none_or(|stored| stored < position));
+        let mut changes = Changes { erasures, misfits: self.misfits, ..Changes::default() };
+        changes.marks.extend(self.marks.into_values());
+        for (id, slot) in self.slots {
+            let is_empty = matches!(&slot.row.state, State::Awaited(waiting) if waiting.is_empty());
+            match (slot.is_stored, is_empty) {
+                _ if !slot.is_changed => (),
+                (true, true) => changes.removals.push(id),
+                (false, true) => (),
+                (true, false) => changes.updates.push(slot.row),
+                (false, false) => changes.inserts.push(slot.row),
+            }
+        }
+        changes
+    }
+}
+
+#[cfg(test)]
+mod tests;

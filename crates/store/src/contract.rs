@@ -1,0 +1,101 @@
+//! The suite that every store adapter passes.
+//!
+//! A test module of the adapter calls [`message_store_contract!`](crate::message_store_contract) and
+//! [`account_store_contract!`](crate::account_store_contract) with the path of an `async fn` that makes an empty store
+//! and something that keeps it alive. Each promise becomes a test of its own.
+
+pub mod chatter;
+pub mod conversations;
+pub mod erasing;
+pub mod folding;
+pub mod importing;
+pub mod logins;
+pub mod reading;
+pub mod reference;
+
+/// Tests that a [`MessageStore`](crate::messages::MessageStore) keeps its promises.
+#[macro_export]
+macro_rules! message_store_contract {
+    ($fresh:path) => {
+        $crate::contract_tests!($fresh, folding: [
+            a_post_is_stored_stripped,
+            a_batch_may_be_empty_or_large,
+            the_edit_with_the_highest_position_wins,
+            events_may_come_before_their_post,
+            only_the_sender_edits_and_deletes,
+            events_of_another_conversation_change_nothing,
+            a_delete_wins_for_ever,
+            the_read_with_the_highest_position_wins,
+            a_reused_position_is_a_misfit_and_its_neighbours_are_applied,
+            what_cannot_be_stored_is_a_misfit_and_its_neighbours_are_applied,
+            any_order_any_repetition_any_split_give_the_same_rows,
+            two_at_once_give_the_same_rows,
+        ]);
+        $crate::contract_tests!($fresh, erasing: [
+            an_erasure_removes_what_stands_before_it,
+            an_erased_message_does_not_come_back,
+            what_waits_for_an_erased_message_is_forgotten,
+            the_highest_position_is_known,
+            quarantine_keeps_a_record_once,
+        ]);
+        $crate::contract_tests!($fresh, reading: [
+            pages_are_ordered_by_time_then_id,
+            pages_leave_deleted_messages_out_or_not,
+            pages_end,
+            pages_may_span_conversations,
+            messages_that_are_only_spoken_of_are_not_there,
+            summaries_hold_the_newest_messages_of_each_conversation,
+            unread_are_the_messages_of_others_behind_the_mark,
+            a_mark_only_moves_forward,
+        ]);
+        $crate::contract_tests!($fresh, importing: [
+            imported_messages_are_kept_as_they_are,
+            importing_again_changes_nothing,
+            imported_messages_can_be_edited_read_and_erased,
+            imported_messages_that_were_read_count_as_read,
+        ]);
+    };
+}
+
+/// Tests that an [`AccountStore`](crate::accounts::AccountStore) keeps its promises.
+#[macro_export]
+macro_rules! account_store_contract {
+    ($fresh:path) => {
+        $crate::contract_tests!($fresh, logins: [
+            an_account_is_found_by_id_and_name,
+            a_username_is_given_once,
+            names_that_cannot_be_kept_are_refused,
+            emails_are_compared_without_regard_to_case,
+            a_password_hash_is_replaced_only_if_it_is_still_the_old_one,
+            ids_continue_behind_imported_accounts,
+            a_refresh_token_is_revoked_once,
+            all_refresh_tokens_of_an_account_are_revoked,
+        ]);
+        $crate::contract_tests!($fresh, conversations: [
+            a_conversation_is_started_once,
+            two_who_start_at_once_share_one_conversation,
+            a_conversation_needs_two_who_exist,
+            the_lowest_conversation_that_holds_both_is_found,
+            a_deleted_conversation_is_gone_and_its_id_too,
+            ids_continue_behind_imported_conversations,
+            conversations_are_listed_by_id,
+            conversations_are_searched_by_the_others_names,
+        ]);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_tests {
+    ($fresh:path, $part:ident: [$($promise:ident),* $(,)?]) => {
+        mod $part {
+            $(
+                #[tokio::test]
+                async fn $promise() {
+                    let (store, _keep_alive) = $fresh().await;
+                    $crate::contract::$part::$promise(&store).await;
+                }
+            )*
+        }
+    };
+}

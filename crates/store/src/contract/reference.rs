@@ -1,0 +1,99 @@
+//! What a log adds up to, told the simplest way: read once, in order, by a reader with a perfect memory.
+
+use std::collections::BTreeMap;
+
+use natter_model::event::{Body, Entry};
+use natter_model::id::{AccountId, ConversationId, MessageId, Position};
+use natter_model::text::strip;
+
+use crate::messages::Message;
+
+/// The messages and read marks that a log adds up to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Reference {
+    /// By id.
+    pub messages: BTreeMap<MessageId, Message>,
+    /// The newest message that each account marked as read in each conversation.
+    pub marks: BTreeMap<(ConversationId, AccountId), MessageId>,
+}
+
+impl Reference {
+    /// Reads a log that is in order.
+    pub fn of(log: &[Entry]) -> Self {
+        let mut reference = Self::default();
+        for entry in log {
+            reference.read(entry);
+        }
+        reference
+    }
+
+    /// How many messages this account has not read in that conversation.
+    pub fn unread_count(&self, account: AccountId, conversation: ConversationId) -> u64 {
+        let mark = self.marks.get(&(conversation, account)).copied();
+        let unread = self.messages.values().filter(|message| {
+            let is_behind = mark.is_none_or(|mark| message.id > mark);
+            message.conversation == conversation && message.sender != account && !message.is_deleted && is_behind
+        });
+        unread.count() as u64
+    }
+
+    fn read(&mut self, entry: &Entry) {
+        let event = &entry.event;
+        if let Body::Posted { content, attachment, .. } = &event.body {
+            let id = entry.position.message_id().expect("tests use good positions");
+            let message = Message {
+                id,
+                conversation: event.conversation,
+                sender: event.actor.id,
+                sender_name: event.actor.username.clone(),
+                content: Some(strip(content).to_owned()),
+                attachment: attachment.clone(),
+                timestamp: event.at,
+                is_read: false,
+                read_at: None,
+                is_deleted: false,
+                edited_at: None,
+            };
+            self.messages.insert(id, message);
+        }
+        if event.body == Body::ConversationDeleted {
+            self.messages.retain(|_, message| message.conversation != event.conversation);
+            self.marks.retain(|(conversation, _), _| *conversation != event.conversation);
+        }
+        let (Body::Edited { message: id, .. } | Body::Deleted { message: id } | Body::Read { message: id }) =
+            &event.body
+        else {
+            return;
+        };
+        let Some(message) = self.messages.get_mut(id).filter(|message| message.conversation == event.conversation)
+        else {
+            return;
+        };
+        let by_sender = message.sender == event.actor.id;
+        match &event.body {
+            Body::Edited { content, .. } if by_sender => {
+                message.edited_at = Some(event.at);
+                if !message.is_deleted {
+                    message.content = Some(strip(content).to_owned());
+                }
+            }
+            Body::Deleted { .. } if by_sender => {
+                message.is_deleted = true;
+                message.content = Some(String::new());
+                message.attachment = None;
+            }
+            Body::Read { .. } => {
+                message.is_read = true;
+                message.read_at = Some(event.at);
+                let mark = self.marks.entry((event.conversation, event.actor.id)).or_insert(*id);
+                *mark = (*mark).max(*id);
+            }
+            _ => (),
+        }
+    }
+}
+
+/// The highest position in a log.
+pub fn last(log: &[Entry]) -> Position {
+    log.iter().map(|entry| entry.position).max().unwrap_or_default()
+}

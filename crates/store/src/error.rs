@@ -1,0 +1,15 @@
+//! Why a store did not do it.
+
+/// Why a store did not do it. Nothing of the failed call has been kept.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached, is busy, or did not answer in time: try again.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// The tables are missing or of another version: run `natter migrate`.
+    #[error("the store's tables are not ready, run `natter migrate`: {0}")]
+    NotMigrated(String),
+    /// The database will never take this.
+    #[error("the store refuses this: {0}")]
+    Rejected(String),
+}

@@ -1,0 +1,101 @@
+//! A batch into SQLite: one transaction that loads, folds and saves.
+
+use natter_model::id::Position;
+use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite, SqliteConnection};
+
+use super::SqliteStore;
+use super::row::{self, columns, conversations_json, messages_json};
+use crate::batch::{Batch, Changes, Erasures};
+use crate::fold::Row;
+use crate::messages::Misfit;
+
+/// Rows per statement: SQLite takes 32 766 parameters.
+const ROWS_PER_INSERT: usize = 1000;
+
+impl SqliteStore {
+    /// Applies the batch, and answers with what does not fit.
+    pub(super) async fn commit(&self, batch: Batch<'_>) -> Result<Vec<Misfit>, sqlx::Error> {
+        let mut transaction = self.write().await?;
+        let rows = load_rows(&mut transaction, &batch).await?;
+        let erasures = load_erasures(&mut transaction, &batch).await?;
+        let changes = batch.fold(rows, &erasures);
+        save(&mut transaction, &changes).await?;
+        transaction.commit().await?;
+        Ok(changes.misfits)
+    }
+}
+
+async fn load_rows(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<Vec<Row>, sqlx::Error> {
+    let below = batch.erased_below().unwrap_or(Position::START);
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM messages WHERE message_id IN (SELECT value FROM json_each(?1)) \
+         OR (conversation_id IS NULL AND message_id < ?2)"
+    ))
+    .bind(messages_json(batch.ids()))
+    .bind(below.as_i64())
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(row::row).collect()
+}
+
+async fn load_erasures(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<Erasures, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT conversation_id, erased_seq FROM erasures WHERE conversation_id IN (SELECT value FROM json_each(?))",
+    )
+    .bind(conversations_json(batch.conversations().into_keys()))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok((row::id(row, "conversation_id")?, row::position(row, "erased_seq")?))).collect()
+}
+
+async fn save(connection: &mut SqliteConnection, changes: &Changes) -> Result<(), sqlx::Error> {
+    erase(connection, changes).await?;
+    let rows: Vec<&Row> = changes.inserts.iter().chain(&changes.updates).collect();
+    for rows in rows.chunks(ROWS_PER_INSERT) {
+        let mut insert = QueryBuilder::<Sqlite>::new(concat!("INSERT OR REPLACE INTO messages (", columns!(), ") "));
+        insert.push_values(rows, |values, row| row::push(values, row));
+        insert.build().persistent(false).execute(&mut *connection).await?;
+    }
+    for mark in &changes.marks {
+        sqlx::query(
+            "INSERT INTO read_marks (conversation_id, account_id, message_id, touched_seq) VALUES (?, ?, ?, ?)
+             ON CONFLICT (conversation_id, account_id) DO UPDATE
+             SET message_id = excluded.message_id, touched_seq = excluded.touched_seq
+             WHERE (excluded.message_id, excluded.touched_seq) > (message_id, touched_seq)",
+        )
+        .bind(mark.conversation.as_i64())
+        .bind(mark.account.as_i64())
+        .bind(mark.message.as_i64())
+        .bind(mark.touched_seq.as_i64())
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn erase(connection: &mut SqliteConnection, changes: &Changes) -> Result<(), sqlx::Error> {
+    if !changes.removals.is_empty() {
+        sqlx::query("DELETE FROM messages WHERE message_id IN (SELECT value FROM json_each(?))")
+            .bind(messages_json(changes.removals.iter().copied()))
+            .execute(&mut *connection)
+            .await?;
+    }
+    for (conversation, erased) in &changes.erasures {
+        sqlx::query("INSERT OR REPLACE INTO erasures (conversation_id, erased_seq) VALUES (?, ?)")
+            .bind(conversation.as_i64())
+            .bind(erased.as_i64())
+            .execute(&mut *connection)
+            .await?;
+        for table in ["messages", "read_marks"] {
+            let statement = format!("DELETE FROM {table} WHERE conversation_id = ? AND message_id < ?");
+            sqlx::query(AssertSqlSafe(statement))
+                .bind(conversation.as_i64())
+                .bind(erased.as_i64())
+                .execute(&mut *connection)
+                .await?;
+        }
+    }
+    Ok(())
+}

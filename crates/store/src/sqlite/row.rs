@@ -1,0 +1,129 @@
+//! Rows of the table `messages`, out of SQLite and into it.
+
+use natter_model::id::{AccountId, ConversationId, EventId, MessageId, Position};
+use natter_model::timestamp::Timestamp;
+use sqlx::query_builder::Separated;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, Sqlite};
+
+use crate::fold::{Posted, Row, State};
+use crate::messages::Message;
+use crate::waiting::Waiting;
+
+/// The columns of a [`Message`].
+macro_rules! message_columns {
+    () => {
+        "message_id, conversation_id, sender_id, sender_name, content, attachment, timestamp, is_read, read_at, \
+         is_deleted, edited_at"
+    };
+}
+
+/// All columns, in the order of [`push`].
+macro_rules! columns {
+    () => {
+        "message_id, conversation_id, sender_id, sender_name, content, attachment, timestamp, is_read, read_at, \
+         is_deleted, edited_at, event_id, client_id, edited_seq, read_seq, touched_seq, waiting"
+    };
+}
+
+pub(super) use {columns, message_columns};
+
+/// From a posted row with [`message_columns`].
+pub(super) fn message(row: &SqliteRow) -> Result<Message, sqlx::Error> {
+    Ok(Message {
+        id: id(row, "message_id")?,
+        conversation: id(row, "conversation_id")?,
+        sender: id::<AccountId>(row, "sender_id")?,
+        sender_name: row.try_get("sender_name")?,
+        content: row.try_get("content")?,
+        attachment: row.try_get("attachment")?,
+        timestamp: Timestamp::from_micros(row.try_get("timestamp")?),
+        is_read: row.try_get("is_read")?,
+        read_at: time(row, "read_at")?,
+        is_deleted: row.try_get("is_deleted")?,
+        edited_at: time(row, "edited_at")?,
+    })
+}
+
+/// From a row with all [`columns`].
+pub(super) fn row(row: &SqliteRow) -> Result<Row, sqlx::Error> {
+    let state = match row.try_get::<Option<Vec<u8>>, _>("waiting")? {
+        Some(waiting) => State::Awaited(Waiting::decode(&waiting).map_err(|error| decode_error("waiting", error))?),
+        None => State::Posted(Box::new(Posted {
+            message: message(row)?,
+            event: event_id(row)?,
+            client_id: row.try_get("client_id")?,
+            edited_seq: position(row, "edited_seq")?,
+            read_seq: position(row, "read_seq")?,
+            touched_seq: position(row, "touched_seq")?,
+        })),
+    };
+    Ok(Row { id: id(row, "message_id")?, state })
+}
+
+/// The values of a row, in the order of [`columns`].
+pub(super) fn push(mut values: Separated<'_, Sqlite, &'static str>, row: &Row) {
+    let (posted, waiting) = match &row.state {
+        State::Posted(posted) => (Some(&**posted), None),
+        State::Awaited(waiting) => (None, Some(waiting)),
+    };
+    let message = posted.map(|posted| &posted.message);
+    let seq = |of: fn(&Posted) -> Position| posted.map_or(0, |posted| of(posted).as_i64());
+    values
+        .push_bind(row.id.as_i64())
+        .push_bind(message.map(|message| message.conversation.as_i64()))
+        .push_bind(message.map(|message| message.sender.as_i64()))
+        .push_bind(message.map(|message| message.sender_name.as_str()))
+        .push_bind(message.and_then(|message| message.content.as_deref()))
+        .push_bind(message.and_then(|message| message.attachment.as_deref()))
+        .push_bind(message.map(|message| message.timestamp.as_micros()))
+        .push_bind(message.is_some_and(|message| message.is_read))
+        .push_bind(message.and_then(|message| message.read_at).map(Timestamp::as_micros))
+        .push_bind(message.is_some_and(|message| message.is_deleted))
+        .push_bind(message.and_then(|message| message.edited_at).map(Timestamp::as_micros))
+        .push_bind(posted.and_then(|posted| posted.event).map(|event| event.as_bytes().to_vec()))
+        .push_bind(posted.and_then(|posted| posted.client_id.as_deref()))
+        .push_bind(seq(|posted| posted.edited_seq))
+        .push_bind(seq(|posted| posted.read_seq))
+        .push_bind(waiting.map_or_else(|| seq(|posted| posted.touched_seq), |waiting| waiting.last().as_i64()))
+        .push_bind(waiting.map(Waiting::encode));
+}
+
+/// An id out of a column.
+pub(super) fn id<T>(row: &SqliteRow, column: &str) -> Result<T, sqlx::Error>
+where
+    T: TryFrom<i64>,
+    T::Error: std::error::Error + Send + Sync + 'static,
+{
+    T::try_from(row.try_get::<i64, _>(column)?).map_err(|error| decode_error(column, error))
+}
+
+/// A position out of a column.
+pub(super) fn position(row: &SqliteRow, column: &str) -> Result<Position, sqlx::Error> {
+    let sequence: i64 = row.try_get(column)?;
+    u64::try_from(sequence).map(Position::new).map_err(|error| decode_error(column, error))
+}
+
+fn time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {
+    Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_micros))
+}
+
+fn event_id(row: &SqliteRow) -> Result<Option<EventId>, sqlx::Error> {
+    let bytes: Option<Vec<u8>> = row.try_get("event_id")?;
+    let id = bytes.map(|bytes| <[u8; 16]>::try_from(bytes.as_slice())).transpose();
+    id.map(|id| id.map(EventId::from_bytes)).map_err(|error| decode_error("event_id", error))
+}
+
+fn decode_error(column: &str, error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::ColumnDecode { index: column.to_owned(), source: Box::new(error) }
+}
+
+/// Ids as a JSON array, for `json_each`.
+pub(super) fn conversations_json(ids: impl IntoIterator<Item = ConversationId>) -> String {
+    serde_json::Value::from_iter(ids.into_iter().map(ConversationId::get)).to_string()
+}
+
+/// Ids as a JSON array, for `json_each`.
+pub(super) fn messages_json(ids: impl IntoIterator<Item = MessageId>) -> String {
+    serde_json::Value::from_iter(ids.into_iter().map(MessageId::get)).to_string()
+}

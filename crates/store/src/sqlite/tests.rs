@@ -1,0 +1,79 @@
+//! The contract on SQLite, and what only a file has.
+
+use tempfile::TempDir;
+
+use super::{OpenError, SqliteStore};
+use crate::accounts::{AccountStore, NewAccount};
+
+async fn fresh() -> (SqliteStore, TempDir) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = SqliteStore::open(&folder.path().join("store.sqlite")).await.expect("a new file can be opened");
+    (store, folder)
+}
+
+crate::message_store_contract!(super::fresh);
+crate::account_store_contract!(super::fresh);
+
+#[tokio::test]
+async fn what_was_stored_is_there_when_the_file_is_opened_again() {
+    let (store, folder) = fresh().await;
+    let account = NewAccount {
+        username: "ana".to_owned(),
+        email: String::new(),
+        password_hash: "!".to_owned(),
+        profile_types: Vec::new(),
+    };
+    let id = store.create_account(&account).await.expect("the store answers").expect("the username is free");
+    store.close().await;
+    let files: Vec<_> =
+        folder.path().read_dir().expect("the folder").map(|file| file.expect("a file").file_name()).collect();
+    assert_eq!(files, ["store.sqlite"], "nothing is left beside the file");
+    let store = SqliteStore::open(&folder.path().join("store.sqlite")).await.expect("the file can be opened again");
+    assert!(store.account(id).await.expect("the store answers").is_some());
+}
+
+#[tokio::test]
+async fn every_commit_waits_for_the_disk() {
+    let (store, _folder) = fresh().await;
+    let pragma = async |name: &'static str| {
+        sqlx::query_scalar::<_, String>(name).fetch_one(&store.writer).await.expect("the pragma is known")
+    };
+    assert_eq!(pragma("SELECT journal_mode FROM pragma_journal_mode").await, "wal");
+    assert_eq!(pragma("SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous").await, "2");
+    assert_eq!(pragma("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys").await, "1");
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_told_as_such() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").expect("a file");
+    for path in [folder.path().join("missing/store.sqlite"), file.join("store.sqlite")] {
+        let error = SqliteStore::open(&path).await.expect_err("there is no such folder");
+        assert!(matches!(error, OpenError::Unwritable { .. }), "{error:?}");
+        assert!(error.to_string().contains("store.sqlite"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_told_as_such_and_left_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.sqlite");
+    let text = "This is my shopping list, and by no means a database. ".repeat(40);
+    std::fs::write(&path, &text).expect("a file");
+    let error = SqliteStore::open(&path).await.expect_err("it is no database");
+    assert!(matches!(error, OpenError::NotADatabase { .. }), "{error:?}");
+    assert_eq!(std::fs::read_to_string(&path).expect("the file"), text);
+}
+
+#[tokio::test]
+async fn a_file_of_a_later_version_is_told_as_such() {
+    let (store, folder) = fresh().await;
+    sqlx::query("INSERT INTO _sqlx_migrations VALUES (9999, 'later', 0, TRUE, x'00', 0)")
+        .execute(&store.writer)
+        .await
+        .expect("a later migration");
+    store.close().await;
+    let error = SqliteStore::open(&folder.path().join("store.sqlite")).await.expect_err("it is of a later version");
+    assert!(matches!(error, OpenError::OtherVersion { .. }), "{error:?}");
+}
