@@ -211,7 +211,7 @@ async fn one_edge_may_die_and_its_clients_go_to_the_other() {
 
     let mut bob = bob.on_edge(0);
     bob.reconnects_after(seen).await;
-    bob.hears(missed).await;
+    bob.catches_up_on([missed], seen).await;
 }
 
 /// Each service starts before what it needs is there, lives, says what it waits for, and is ready once it is there.

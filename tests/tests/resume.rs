@@ -11,7 +11,7 @@ story! {
         bob.drops_the_line();
         let missed = ana.says("two").await;
         bob.reconnects_after(seen).await;
-        bob.hears(missed).await;
+        bob.catches_up_on([missed], seen).await;
     }
 }
 

@@ -4,6 +4,7 @@
 //! two transactions never wait for each other. A row that is not there cannot be locked; if another transaction inserts
 //! it first, this one starts over and finds it. An erasure excludes those who add to its conversation.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use natter_model::id::Position;
@@ -74,7 +75,7 @@ async fn attempt(connection: &mut PgConnection, batch: Batch<'_>) -> Result<Opti
 }
 
 async fn lock_conversations(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), sqlx::Error> {
-    let mut locks = std::collections::BTreeMap::new();
+    let mut locks = BTreeMap::new();
     for (conversation, access) in batch.conversations() {
         let is_exclusive = locks.entry(FIRST_LOCK + conversation.as_i64() % N_LOCKS).or_insert(false);
         *is_exclusive |= access == Access::Erases;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use natter_model::event::{Body, Entry};
-use natter_model::id::{ConversationId, MessageId, Position};
+use natter_model::id::{AccountId, ConversationId, MessageId, Position};
 
 use crate::error::StoreError;
 use crate::fold::{self, Effect, ReadMark, Row, State};
@@ -113,7 +113,7 @@ pub enum Access {
 struct Folding {
     slots: BTreeMap<MessageId, Slot>,
     erasures: Erasures,
-    marks: BTreeMap<(ConversationId, natter_model::id::AccountId), ReadMark>,
+    marks: BTreeMap<(ConversationId, AccountId), ReadMark>,
     misfits: Vec<Misfit>,
 }
 

@@ -30,6 +30,7 @@ macro_rules! message_store_contract {
             what_cannot_be_stored_is_a_misfit_and_its_neighbours_are_applied,
             any_order_any_repetition_any_split_give_the_same_rows,
             two_at_once_give_the_same_rows,
+            two_who_share_the_work_give_the_same_rows,
         ]);
         $crate::contract_tests!($fresh, erasing: [
             an_erasure_removes_what_stands_before_it,

@@ -11,7 +11,7 @@ use crate::fold::Posted;
 #[derive(Default)]
 struct Memory {
     rows: BTreeMap<MessageId, Row>,
-    marks: BTreeMap<(ConversationId, natter_model::id::AccountId), ReadMark>,
+    marks: BTreeMap<(ConversationId, AccountId), ReadMark>,
     erasures: Erasures,
 }
 
@@ -108,6 +108,14 @@ fn a_row_is_saved_only_if_it_changed() {
     let rows = memory.rows.values().cloned().collect();
     let changes = Batch::of_entries(&log).fold(rows, &Erasures::new());
     assert_eq!((changes.inserts, changes.updates), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn an_erasure_leaves_nothing_waiting() {
+    let mut memory = Memory::default();
+    memory.apply(&[entry(12, ana(), edited(10, "early")), entry(22, ana(), edited(21, "of a later message"))]);
+    memory.apply(&[entry(20, ana(), Body::ConversationDeleted)]);
+    assert_eq!(memory.rows.keys().map(|id| id.get()).collect::<Vec<_>>(), [21]);
 }
 
 #[test]

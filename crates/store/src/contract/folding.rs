@@ -5,7 +5,7 @@ use std::time::Duration;
 use natter_model::event::{Body, Entry};
 use natter_model::id::{ConversationId, EventId, MAX_ID, Position};
 use natter_model::timestamp::Timestamp;
-use proptest::strategy::{Strategy, ValueTree};
+use proptest::strategy::{Just, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
 use super::chatter::{
@@ -181,17 +181,33 @@ pub async fn any_order_any_repetition_any_split_give_the_same_rows(store: &impl 
     }
 }
 
-/// Neither waits for the other for ever.
+/// Replicas that are given the same entries: neither waits for the other for ever.
 pub async fn two_at_once_give_the_same_rows(store: &impl MessageStore) {
     let mut runner = TestRunner::deterministic();
     for round in 0..6 {
         let log = example(&mut runner, log(120), round);
         let one = sample(&mut runner, deliveries(log.clone()));
         let other = sample(&mut runner, deliveries(log.clone()));
-        let both = async { tokio::join!(applies_stubbornly(store, &one), applies_stubbornly(store, &other)) };
-        tokio::time::timeout(PATIENCE, both).await.expect("neither waits for the other for ever");
+        together(store, &one, &other).await;
         adds_up(store, &log).await;
     }
+}
+
+/// Replicas that are given an entry only once, so that what one of them overwrites does not come again.
+pub async fn two_who_share_the_work_give_the_same_rows(store: &impl MessageStore) {
+    let mut runner = TestRunner::deterministic();
+    for round in 0..40 {
+        let log = example(&mut runner, log(60), round);
+        let shuffled = sample(&mut runner, Just(log.clone()).prop_shuffle());
+        let batches: Vec<_> = shuffled.chunks(10).map(<[Entry]>::to_vec).collect();
+        together(store, &batches[..3], &batches[3..]).await;
+        adds_up(store, &log).await;
+    }
+}
+
+async fn together(store: &impl MessageStore, one: &[Vec<Entry>], other: &[Vec<Entry>]) {
+    let both = async { tokio::join!(applies_stubbornly(store, one), applies_stubbornly(store, other)) };
+    tokio::time::timeout(PATIENCE, both).await.expect("neither waits for the other for ever");
 }
 
 /// As persistence does it: what was unavailable is tried again.
