@@ -23,6 +23,11 @@ pub enum DecodeError {
 
 /// The event as a log record.
 pub fn encode_event(event: &Event) -> Vec<u8> {
+    to_proto(event).encode_to_vec()
+}
+
+/// The event as a message, for replies that carry some.
+pub fn to_proto(event: &Event) -> v1::Event {
     let body = match &event.body {
         Body::Posted { content, attachment, client_id } => v1::event::Body::Posted(v1::Posted {
             content: content.clone(),
@@ -35,6 +40,7 @@ pub fn encode_event(event: &Event) -> Vec<u8> {
         Body::Deleted { message } => v1::event::Body::Deleted(v1::Deleted { message_id: message.get() }),
         Body::Read { message } => v1::event::Body::Read(v1::Read { message_id: message.get() }),
         Body::ConversationDeleted => v1::event::Body::ConversationDeleted(v1::ConversationDeleted {}),
+        Body::ParticipantRemoved => v1::event::Body::ParticipantRemoved(v1::ParticipantRemoved {}),
     };
     v1::Event {
         event_id: event.id.as_bytes().to_vec(),
@@ -43,12 +49,25 @@ pub fn encode_event(event: &Event) -> Vec<u8> {
         at_us: event.at.as_micros(),
         body: Some(body),
     }
-    .encode_to_vec()
+}
+
+/// A record that only keeps its position from being used again.
+pub fn encode_filler() -> Vec<u8> {
+    v1::Event { body: Some(v1::event::Body::Filler(v1::Filler {})), ..v1::Event::default() }.encode_to_vec()
+}
+
+/// Whether a log record is a filler; it holds no event.
+pub fn is_filler(bytes: &[u8]) -> bool {
+    v1::Event::decode(bytes).is_ok_and(|event| matches!(event.body, Some(v1::event::Body::Filler(_))))
 }
 
 /// The event that a log record holds.
 pub fn decode_event(bytes: &[u8]) -> Result<Event, DecodeError> {
-    let event = v1::Event::decode(bytes)?;
+    from_proto(v1::Event::decode(bytes)?)
+}
+
+/// The event that a message describes.
+pub fn from_proto(event: v1::Event) -> Result<Event, DecodeError> {
     let event_id = event.event_id.as_slice().try_into().map_err(|_| DecodeError::OutOfRange("event_id"))?;
     let body = match event.body.ok_or(DecodeError::Missing("body"))? {
         v1::event::Body::Posted(posted) => {
@@ -60,6 +79,8 @@ pub fn decode_event(bytes: &[u8]) -> Result<Event, DecodeError> {
         v1::event::Body::Deleted(deleted) => Body::Deleted { message: message_id(deleted.message_id)? },
         v1::event::Body::Read(read) => Body::Read { message: message_id(read.message_id)? },
         v1::event::Body::ConversationDeleted(_) => Body::ConversationDeleted,
+        v1::event::Body::ParticipantRemoved(_) => Body::ParticipantRemoved,
+        v1::event::Body::Filler(_) => return Err(DecodeError::OutOfRange("body")),
     };
     Ok(Event {
         id: EventId::from_bytes(event_id),
@@ -134,6 +155,7 @@ mod tests {
             Body::Deleted { message },
             Body::Read { message },
             Body::ConversationDeleted,
+            Body::ParticipantRemoved,
         ] {
             let event = event(body);
             assert_eq!(decode_event(&encode_event(&event)), Ok(event));
@@ -150,6 +172,15 @@ mod tests {
         assert_eq!(decode_event(&ahead.encode_to_vec()), Err(DecodeError::OutOfRange("conversation_id")));
         ahead.body = None;
         assert_eq!(decode_event(&ahead.encode_to_vec()), Err(DecodeError::Missing("body")));
+    }
+
+    #[test]
+    fn a_filler_is_no_event_and_no_event_is_a_filler() {
+        assert!(is_filler(&encode_filler()));
+        assert!(decode_event(&encode_filler()).is_err());
+        for other in [encode_event(&event(Body::ConversationDeleted)), Vec::new(), b"\xff\xff".to_vec()] {
+            assert!(!is_filler(&other));
+        }
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub enum Body {
     },
     /// Ended the conversation: all that was said in it before is gone.
     ConversationDeleted,
+    /// Takes part no longer: the actor is the one who was removed, and is told nothing of what stands behind.
+    ParticipantRemoved,
 }
 
 /// An event where it stands in the log.

@@ -79,6 +79,9 @@ pub struct IdOutOfRange;
 pub struct EventId(Uuid);
 
 impl EventId {
+    /// The key of no event: what was put together from rows has it.
+    pub const NIL: Self = Self(Uuid::nil());
+
     /// A new key, UUIDv7 (RFC 9562).
     pub fn fresh() -> Self {
         Self(Uuid::now_v7())
@@ -88,6 +91,13 @@ impl EventId {
     pub fn of_client_id(conversation: ConversationId, sender: AccountId, client_id: &str) -> Self {
         const NAMESPACE: Uuid = Uuid::from_u128(0x5d2c_1a0e_7f3b_4c59_9a64_6e61_7474_6572);
         let name = format!("{conversation}/{sender}/{client_id}");
+        Self(Uuid::new_v5(&NAMESPACE, name.as_bytes()))
+    }
+
+    /// The key of the event that a participant was removed, by the change of rights that it was (UUIDv5).
+    pub fn of_removal(conversation: ConversationId, account: AccountId, change_id: u64) -> Self {
+        const NAMESPACE: Uuid = Uuid::from_u128(0x2f0e_93b7_41c6_4d5a_8b1e_7265_6d6f_7665);
+        let name = format!("{conversation}/{account}/{change_id}");
         Self(Uuid::new_v5(&NAMESPACE, name.as_bytes()))
     }
 

@@ -14,10 +14,10 @@ use crate::database::{ANSWER, BadUrl, Database, Statement, decoded, in_time};
 use crate::migrate::{AUTHZ, MigrateError};
 use crate::value::{self, Time};
 
-/// Accounts, conversations and refresh tokens, in the schema `authz`. Cheap to clone.
+/// Accounts, conversations, tokens and rights that ended, in the schema `authz`. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct PgAccounts {
-    database: Database,
+    pub(crate) database: Database,
 }
 
 impl PgAccounts {
@@ -159,26 +159,6 @@ impl AccountStore for PgAccounts {
         self.database.execute(query).await.map(drop)
     }
 
-    async fn revoke_refresh_token(&self, token: &RefreshToken) -> Result<bool, StoreError> {
-        let query = sqlx::query(
-            "INSERT INTO refresh_tokens AS r (jti, account_id, expires_at, revoked_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (jti) DO UPDATE SET revoked_at = excluded.revoked_at WHERE r.revoked_at IS NULL",
-        )
-        .bind(&token.jti)
-        .bind(token.account.as_i64())
-        .bind(Time(token.expires_at))
-        .bind(Time(Timestamp::now()));
-        Ok(self.database.execute(query).await? > 0)
-    }
-
-    async fn revoke_refresh_tokens_of(&self, account: AccountId) -> Result<u64, StoreError> {
-        let query =
-            sqlx::query("UPDATE refresh_tokens SET revoked_at = $1 WHERE account_id = $2 AND revoked_at IS NULL")
-                .bind(Time(Timestamp::now()))
-                .bind(account.as_i64());
-        self.database.execute(query).await
-    }
-
     async fn is_refresh_token_revoked(&self, jti: &str) -> Result<bool, StoreError> {
         if !can_be_stored(jti) {
             return Ok(false);
@@ -193,7 +173,7 @@ impl AccountStore for PgAccounts {
 }
 
 /// Postgres refuses even to compare with U+0000.
-fn can_be_stored(text: &str) -> bool {
+pub(crate) fn can_be_stored(text: &str) -> bool {
     !text.contains('\0')
 }
 
@@ -328,7 +308,7 @@ fn gather(rows: &[PgRow]) -> Result<Vec<Conversation>, sqlx::Error> {
     Ok(Conversation::gather(rows.collect::<Result<Vec<_>, sqlx::Error>>()?))
 }
 
-fn account(row: &PgRow) -> Result<Account, sqlx::Error> {
+pub(crate) fn account(row: &PgRow) -> Result<Account, sqlx::Error> {
     Ok(Account {
         id: value::id(row, "account_id")?,
         username: row.try_get("username")?,

@@ -15,10 +15,10 @@ use natter_store::messages::Misfit;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
 
-use crate::database::{ANSWER, Database, in_time};
+use crate::database::{ANSWER, Database, Statement, in_time};
 use crate::error::is_conflict;
 use crate::row::{self, Columns, columns, unnest};
-use crate::value;
+use crate::value::Time;
 
 /// Longest time a batch takes that erases conversations: each of its statements is short, but there may be many.
 const ERASE: Duration = Duration::from_secs(15);
@@ -56,20 +56,24 @@ pub(crate) async fn commit<'a>(database: &Database, batch: impl Fn() -> Batch<'a
     .ok_or_else(|| StoreError::Unavailable("other processes write the same messages all the time".to_owned()))
 }
 
-/// `None`: another transaction inserted one of the rows in the meantime.
+/// `None`: another transaction inserted one of the rows, or one with its client key, in the meantime.
 async fn attempt(connection: &mut PgConnection, batch: Batch<'_>) -> Result<Option<Vec<Misfit>>, sqlx::Error> {
     let mut transaction = connection.begin().await?;
     lock_conversations(&mut transaction, &batch).await?;
     let rows = load_rows(&mut transaction, &batch).await?;
     let erasures = load_erasures(&mut transaction, &batch).await?;
     let changes = batch.fold(rows, &erasures);
+    // What gives up a client key goes before what takes it.
+    erase(&mut transaction, &changes).await?;
+    let is_resend = |row: &&Row| row.posted().is_some_and(|posted| posted.is_resend);
+    let (resends, updates): (Vec<_>, Vec<_>) = changes.updates.iter().partition(is_resend);
+    update(&mut transaction, &resends).await?;
+    update(&mut transaction, &updates).await?;
     if !insert(&mut transaction, &changes.inserts).await? {
         transaction.rollback().await?;
         return Ok(None);
     }
-    update(&mut transaction, &changes.updates).await?;
     move_marks(&mut transaction, &changes.marks).await?;
-    erase(&mut transaction, &changes).await?;
     transaction.commit().await?;
     Ok(Some(changes.misfits))
 }
@@ -92,48 +96,74 @@ async fn lock_conversations(connection: &mut PgConnection, batch: &Batch<'_>) ->
     Ok(())
 }
 
+/// The rows that a batch needs, with the parameters of [`bind_needs`].
+macro_rules! needed_rows {
+    () => {
+        concat!(
+            "SELECT ",
+            $crate::row::columns!(),
+            " FROM messages WHERE message_id = ANY ($1) OR (conversation_id IS NULL AND message_id < $2)
+             OR message_id = ANY (ARRAY (
+                 SELECT first.message_id FROM unnest($3::bigint[], $4::bigint[], $5::text[])
+                     AS key (conversation_id, sender_id, client_id)
+                 -- One by one through the index, whatever the planner thinks of hashing the whole table.
+                 CROSS JOIN LATERAL (
+                     SELECT message_id FROM messages WHERE conversation_id = key.conversation_id
+                     AND sender_id = key.sender_id AND client_id = key.client_id
+                     AND client_id IS NOT NULL AND NOT is_resend LIMIT 1) AS first))
+             OR message_id = ANY (ARRAY (
+                 SELECT message_id FROM messages WHERE conversation_id = ANY ($6) AND is_resend))
+             OR message_id = ANY (ARRAY (
+                 SELECT first.message_id FROM messages again
+                 JOIN messages first USING (conversation_id, sender_id, client_id)
+                 WHERE again.conversation_id = ANY ($6) AND again.is_resend
+                 AND first.client_id IS NOT NULL AND NOT first.is_resend))
+             ORDER BY message_id"
+        )
+    };
+}
+
+pub(crate) use needed_rows;
+
+/// Binds what [`needed_rows`] asks for.
+pub(crate) fn bind_needs<'q>(query: Statement<'q>, batch: &Batch<'_>) -> Statement<'q> {
+    let keys = batch.client_keys();
+    query
+        .bind(batch.ids().into_iter().map(|id| id.as_i64()).collect::<Vec<_>>())
+        .bind(batch.erased_below().unwrap_or(Position::START).as_i64())
+        .bind(keys.iter().map(|key| key.conversation.as_i64()).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.sender.as_i64()).collect::<Vec<_>>())
+        .bind(keys.into_iter().map(|key| key.client_id).collect::<Vec<_>>())
+        .bind(batch.erased().map(|conversation| conversation.as_i64()).collect::<Vec<_>>())
+}
+
 async fn load_rows(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<Vec<Row>, sqlx::Error> {
-    let ids: Vec<i64> = batch.ids().into_iter().map(|id| id.as_i64()).collect();
-    let below = batch.erased_below().unwrap_or(Position::START);
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        columns!(),
-        " FROM messages WHERE message_id = ANY ($1) OR (conversation_id IS NULL AND message_id < $2) \
-         ORDER BY message_id FOR UPDATE"
-    ))
-    .bind(ids)
-    .bind(below.as_i64())
-    .fetch_all(connection)
-    .await?;
+    let query = sqlx::query(concat!(needed_rows!(), " FOR UPDATE"));
+    let rows = bind_needs(query, batch).fetch_all(connection).await?;
     rows.iter().map(row::row).collect()
 }
 
-async fn load_erasures(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<Erasures, sqlx::Error> {
+pub(crate) async fn load_erasures(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<Erasures, sqlx::Error> {
     let conversations: Vec<i64> = batch.conversations().into_keys().map(|conversation| conversation.as_i64()).collect();
-    let rows = sqlx::query("SELECT conversation_id, erased_seq FROM erasures WHERE conversation_id = ANY ($1)")
+    let rows = sqlx::query("SELECT * FROM erasures WHERE conversation_id = ANY ($1)")
         .bind(conversations)
         .fetch_all(connection)
         .await?;
-    rows.iter().map(|row| Ok((value::id(row, "conversation_id")?, value::position(row, "erased_seq")?))).collect()
+    rows.iter().map(row::erasure).collect()
 }
 
-/// `false`: one of them is there already.
+/// `false`: one of them, or another with its client key, is there already.
 async fn insert(connection: &mut PgConnection, rows: &[Row]) -> Result<bool, sqlx::Error> {
     if rows.is_empty() {
         return Ok(true);
     }
-    let statement = concat!(
-        "INSERT INTO messages (",
-        columns!(),
-        ") SELECT * FROM ",
-        unnest!(),
-        " ON CONFLICT (message_id) DO NOTHING"
-    );
+    let statement =
+        concat!("INSERT INTO messages (", columns!(), ") SELECT * FROM ", unnest!(), " ON CONFLICT DO NOTHING");
     let done = rows.iter().collect::<Columns<'_>>().bind(sqlx::query(statement)).execute(connection).await?;
     Ok(done.rows_affected() == rows.len() as u64)
 }
 
-async fn update(connection: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx::Error> {
+async fn update(connection: &mut PgConnection, rows: &[&Row]) -> Result<(), sqlx::Error> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -141,14 +171,14 @@ async fn update(connection: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx:
         "UPDATE messages m SET (",
         columns!(),
         ") = (n.message_id, n.conversation_id, n.sender_id, n.sender_name, n.content, n.attachment, n.timestamp, \
-         n.is_read, n.read_at, n.is_deleted, n.edited_at, n.event_id, n.client_id, n.edited_seq, n.read_seq, \
-         n.touched_seq, n.waiting) FROM ",
+         n.is_read, n.read_at, n.is_deleted, n.edited_at, n.event_id, n.client_id, n.is_resend, n.edited_seq, \
+         n.read_seq, n.deleted_seq, n.deleted_at, n.touched_seq, n.waiting) FROM ",
         unnest!(),
         " AS n (",
         columns!(),
         ") WHERE m.message_id = n.message_id"
     );
-    rows.iter().collect::<Columns<'_>>().bind(sqlx::query(statement)).execute(connection).await?;
+    rows.iter().copied().collect::<Columns<'_>>().bind(sqlx::query(statement)).execute(connection).await?;
     Ok(())
 }
 
@@ -157,16 +187,19 @@ async fn move_marks(connection: &mut PgConnection, marks: &[ReadMark]) -> Result
         return Ok(());
     }
     sqlx::query(
-        "INSERT INTO read_marks AS r (conversation_id, account_id, message_id, touched_seq)
-         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
+        "INSERT INTO read_marks AS r (conversation_id, account_id, message_id, touched_seq, username, read_at)
+         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::timestamptz[])
          ON CONFLICT (conversation_id, account_id) DO UPDATE
-         SET message_id = excluded.message_id, touched_seq = excluded.touched_seq
+         SET message_id = excluded.message_id, touched_seq = excluded.touched_seq, username = excluded.username,
+             read_at = excluded.read_at
          WHERE (excluded.message_id, excluded.touched_seq) > (r.message_id, r.touched_seq)",
     )
     .bind(marks.iter().map(|mark| mark.conversation.as_i64()).collect::<Vec<_>>())
     .bind(marks.iter().map(|mark| mark.account.as_i64()).collect::<Vec<_>>())
     .bind(marks.iter().map(|mark| mark.message.as_i64()).collect::<Vec<_>>())
     .bind(marks.iter().map(|mark| mark.touched_seq.as_i64()).collect::<Vec<_>>())
+    .bind(marks.iter().map(|mark| mark.username.as_str()).collect::<Vec<_>>())
+    .bind(marks.iter().map(|mark| Time(mark.read_at)).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())
@@ -179,13 +212,18 @@ async fn erase(connection: &mut PgConnection, changes: &Changes) -> Result<(), s
             .execute(&mut *connection)
             .await?;
     }
-    for (conversation, erased) in &changes.erasures {
+    for (conversation, erasure) in &changes.erasures {
         sqlx::query(
-            "INSERT INTO erasures (conversation_id, erased_seq) VALUES ($1, $2)
-             ON CONFLICT (conversation_id) DO UPDATE SET erased_seq = excluded.erased_seq",
+            "INSERT INTO erasures (conversation_id, erased_seq, account_id, username, erased_at)
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (conversation_id) DO UPDATE
+             SET erased_seq = excluded.erased_seq, account_id = excluded.account_id, username = excluded.username,
+                 erased_at = excluded.erased_at",
         )
         .bind(conversation.as_i64())
-        .bind(erased.as_i64())
+        .bind(erasure.erased_seq.as_i64())
+        .bind(erasure.actor.id.as_i64())
+        .bind(&erasure.actor.username)
+        .bind(Time(erasure.at))
         .execute(&mut *connection)
         .await?;
         for table in ["messages", "read_marks"] {
@@ -196,7 +234,7 @@ async fn erase(connection: &mut PgConnection, changes: &Changes) -> Result<(), s
             loop {
                 let done = sqlx::query(AssertSqlSafe(statement.clone()))
                     .bind(conversation.as_i64())
-                    .bind(erased.as_i64())
+                    .bind(erasure.erased_seq.as_i64())
                     .bind(ROWS_PER_DELETE)
                     .execute(&mut *connection)
                     .await?;

@@ -8,7 +8,7 @@ use natter_store::error::StoreError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{Postgres, Row as _};
+use sqlx::{Connection as _, Postgres, Row as _};
 
 use crate::error::translate;
 use crate::migrate::Schema;
@@ -19,6 +19,13 @@ const MAX_CONNECTIONS: u32 = 10;
 
 /// Longest wait for a connection, new ones included.
 const ACQUIRE: Duration = Duration::from_secs(3);
+
+/// Longest wait for a sign of life from a connection that was idle. A line that was cut without a word gives none; a few
+/// of these fit into [`ACQUIRE`], so that whoever comes first clears away several.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
+
+/// A connection that was idle for less than this is taken to be alive.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Longest time one statement runs in the server. Below [`ANSWER`], so that a server that lives says so itself.
 const STATEMENT_MILLIS: u32 = 4_000;
@@ -53,6 +60,8 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(ACQUIRE)
+            .test_before_acquire(false)
+            .before_acquire(|connection, metadata| Box::pin(is_alive(connection, metadata.idle_for)))
             .connect_lazy_with(options.application_name(schema.name));
         Ok(Self { pool, schema })
     }
@@ -104,6 +113,14 @@ impl Database {
             }
         }
     }
+}
+
+/// An error has the connection closed at once, without waiting for the server's goodbye.
+async fn is_alive(connection: &mut PgConnection, idle_for: Duration) -> Result<bool, sqlx::Error> {
+    if idle_for >= FRESH {
+        tokio::time::timeout(SIGN_OF_LIFE, connection.ping()).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    }
+    Ok(true)
 }
 
 /// Runs a question to its end, or to that of our patience.
@@ -161,8 +178,9 @@ impl DerefMut for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(connection) = &mut self.connection {
-            connection.close_on_drop();
+        if let Some(connection) = self.connection.take() {
+            // Closed like this it waits for no goodbye, and another one may take its place in the pool.
+            drop(connection.detach());
         }
     }
 }

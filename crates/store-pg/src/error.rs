@@ -15,9 +15,9 @@ pub(crate) fn translate(error: &sqlx::Error) -> StoreError {
     }
 }
 
-/// The transaction lost against another one, and may win when it runs again.
+/// The transaction lost against another one, and may win when it runs again: the fold makes no row twice of what it sees.
 pub(crate) fn is_conflict(error: &sqlx::Error) -> bool {
-    matches!(sqlstate(error).as_deref(), Some("40001" | "40P01"))
+    matches!(sqlstate(error).as_deref(), Some("40001" | "40P01" | "23505"))
 }
 
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>

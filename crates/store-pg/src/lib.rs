@@ -5,8 +5,10 @@ mod accounts;
 mod apply;
 mod database;
 mod error;
+mod evidence;
 mod messages;
 mod migrate;
+mod rights;
 mod row;
 mod value;
 

@@ -4,9 +4,11 @@ use async_trait::async_trait;
 use natter_model::event::Entry;
 use natter_model::id::{AccountId, ConversationId, MessageId, Position};
 use natter_store::batch::Batch;
+use natter_store::changes::QUERY;
 use natter_store::error::StoreError;
 use natter_store::messages::{Deleted, Message, MessageStore, Misfit, Order, Page, PageQuery, Summary};
 use natter_store::page::Place;
+use natter_store::resend::ClientKey;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -19,7 +21,7 @@ use crate::value;
 /// Messages, read marks, erasures and quarantine, in the schema `persistence`. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct PgMessages {
-    database: Database,
+    pub(crate) database: Database,
 }
 
 impl PgMessages {
@@ -55,7 +57,7 @@ impl MessageStore for PgMessages {
         let query = sqlx::query(concat!(
             "SELECT ",
             message_columns!(),
-            " FROM messages WHERE message_id = $1 AND conversation_id IS NOT NULL"
+            " FROM messages WHERE message_id = $1 AND conversation_id IS NOT NULL AND NOT is_resend"
         ))
         .bind(id.as_i64());
         let row = self.database.row(query).await?;
@@ -73,6 +75,36 @@ impl MessageStore for PgMessages {
         latest: usize,
     ) -> Result<Vec<Summary>, StoreError> {
         in_time(ANSWER, self.read_summaries(account, conversations, latest)).await
+    }
+
+    async fn changes(
+        &self,
+        conversation: ConversationId,
+        since: Position,
+        upto: Position,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let query = sqlx::query(QUERY)
+            .bind(conversation.as_i64())
+            .bind(since.as_i64())
+            .bind(upto.as_i64())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows = self.database.rows(query).await?;
+        rows.iter().map(|row| Ok(decoded(row::change(row))?.into_entry(conversation))).collect()
+    }
+
+    async fn sent_as(&self, key: &ClientKey) -> Result<Option<Message>, StoreError> {
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            message_columns!(),
+            " FROM messages WHERE conversation_id = $1 AND sender_id = $2 AND client_id = $3 \
+             AND client_id IS NOT NULL AND NOT is_resend"
+        ))
+        .bind(key.conversation.as_i64())
+        .bind(key.sender.as_i64())
+        .bind(&key.client_id);
+        let row = self.database.row(query).await?;
+        decoded(row.as_ref().map(row::message).transpose())
     }
 
     async fn import(&self, messages: &[Message]) -> Result<(), StoreError> {
@@ -106,7 +138,8 @@ impl PgMessages {
         let with_deleted = query.deleted == Deleted::Included;
         let mut lease = self.database.lease().await?;
         let count: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM messages WHERE conversation_id = ANY ($1) AND ($2 OR NOT is_deleted)",
+            "SELECT count(*) FROM messages WHERE conversation_id = ANY ($1) AND ($2 OR NOT is_deleted)
+             AND NOT is_resend",
         )
         .bind(&conversations)
         .bind(with_deleted)
@@ -123,7 +156,7 @@ impl PgMessages {
             // Each conversation by itself, because only so its index yields the order.
             let statement = format!(
                 "SELECT m.* FROM unnest($1::bigint[]) AS asked (id) CROSS JOIN LATERAL (
-                     SELECT {} FROM messages WHERE conversation_id = asked.id AND ($2 OR NOT is_deleted)
+                     SELECT {} FROM messages WHERE conversation_id = asked.id AND ($2 OR NOT is_deleted) AND NOT is_resend
                      ORDER BY timestamp {direction}, message_id {direction} LIMIT $3 + $4
                  ) AS m ORDER BY m.timestamp {direction}, m.message_id {direction} LIMIT $3 OFFSET $4",
                 message_columns!()
@@ -148,7 +181,6 @@ impl PgMessages {
         latest: usize,
     ) -> Result<Vec<Summary>, sqlx::Error> {
         let mut lease = self.database.lease().await?;
-        // touched_seq is never below message_id, so the index on it leads straight to the unread tail.
         let counts = sqlx::query(
             "SELECT asked.conversation_id, unread.n
              FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (conversation_id, place)
@@ -156,8 +188,8 @@ impl PgMessages {
              CROSS JOIN LATERAL (
                  SELECT count(*) AS n FROM messages m
                  WHERE m.conversation_id = asked.conversation_id
-                 AND m.touched_seq > coalesce(r.message_id, 0) AND m.message_id > coalesce(r.message_id, 0)
-                 AND m.sender_id <> $2 AND NOT m.is_deleted AND NOT (m.event_id IS NULL AND m.is_read)
+                 AND m.message_id > coalesce(r.message_id, 0)
+                 AND m.sender_id <> $2 AND NOT m.is_deleted AND NOT m.is_resend AND NOT (m.event_id IS NULL AND m.is_read)
              ) AS unread
              ORDER BY asked.place",
         )
@@ -168,7 +200,7 @@ impl PgMessages {
         let newest = sqlx::query(concat!(
             "SELECT asked.place, newest.* FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (id, place) CROSS JOIN LATERAL (SELECT ",
             message_columns!(),
-            " FROM messages WHERE conversation_id = asked.id ORDER BY timestamp DESC, message_id DESC LIMIT $2) \
+            " FROM messages WHERE conversation_id = asked.id AND NOT is_resend ORDER BY timestamp DESC, message_id DESC LIMIT $2) \
              AS newest ORDER BY asked.place, newest.timestamp, newest.message_id"
         ))
         .bind(ids(conversations))

@@ -1,8 +1,11 @@
-//! Rows of the table `messages`: out of Postgres one by one, into it as one array per column.
+//! Rows: out of Postgres one by one; those of the table `messages` into it as one array per column.
 
-use natter_model::id::EventId;
+use natter_model::event::Actor;
+use natter_model::id::{ConversationId, EventId};
 use natter_model::timestamp::Timestamp;
-use natter_store::fold::{Posted, Row, State};
+use natter_store::batch::Erasure;
+use natter_store::changes::Change;
+use natter_store::fold::{Posted, ReadMark, Row, State};
 use natter_store::messages::Message;
 use natter_store::waiting::Waiting;
 use sqlx::Row as _;
@@ -24,7 +27,8 @@ macro_rules! message_columns {
 macro_rules! columns {
     () => {
         "message_id, conversation_id, sender_id, sender_name, content, attachment, timestamp, is_read, read_at, \
-         is_deleted, edited_at, event_id, client_id, edited_seq, read_seq, touched_seq, waiting"
+         is_deleted, edited_at, event_id, client_id, is_resend, edited_seq, read_seq, deleted_seq, deleted_at, touched_seq, \
+         waiting"
     };
 }
 
@@ -33,7 +37,7 @@ macro_rules! unnest {
     () => {
         "unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], \
          $8::boolean[], $9::timestamptz[], $10::boolean[], $11::timestamptz[], $12::uuid[], $13::text[], \
-         $14::bigint[], $15::bigint[], $16::bigint[], $17::bytea[])"
+         $14::boolean[], $15::bigint[], $16::bigint[], $17::bigint[], $18::timestamptz[], $19::bigint[], $20::bytea[])"
     };
 }
 
@@ -62,14 +66,55 @@ pub(crate) fn row(row: &PgRow) -> Result<Row, sqlx::Error> {
         Some(waiting) => State::Awaited(Waiting::decode(&waiting).map_err(|error| decode_error("waiting", error))?),
         None => State::Posted(Box::new(Posted {
             message: message(row)?,
-            event: row.try_get::<Option<Uuid>, _>("event_id")?.map(|id| EventId::from_bytes(id.into_bytes())),
+            event: event_id(row)?,
             client_id: row.try_get("client_id")?,
+            is_resend: row.try_get("is_resend")?,
             edited_seq: position(row, "edited_seq")?,
             read_seq: position(row, "read_seq")?,
+            deleted_seq: position(row, "deleted_seq")?,
+            deleted_at: optional_time(row, "deleted_at")?,
             touched_seq: position(row, "touched_seq")?,
         })),
     };
     Ok(Row { id: id(row, "message_id")?, state })
+}
+
+/// A read mark out of its row.
+pub(crate) fn mark(row: &PgRow) -> Result<ReadMark, sqlx::Error> {
+    Ok(ReadMark {
+        conversation: id(row, "conversation_id")?,
+        account: id(row, "account_id")?,
+        message: id(row, "message_id")?,
+        touched_seq: position(row, "touched_seq")?,
+        username: row.try_get("username")?,
+        read_at: time(row, "read_at")?,
+    })
+}
+
+/// The end of a conversation out of its row.
+pub(crate) fn erasure(row: &PgRow) -> Result<(ConversationId, Erasure), sqlx::Error> {
+    let actor = Actor { id: id(row, "account_id")?, username: row.try_get("username")? };
+    let at = time(row, "erased_at")?;
+    Ok((id(row, "conversation_id")?, Erasure { erased_seq: position(row, "erased_seq")?, actor, at }))
+}
+
+/// A change out of a row of the query for them.
+pub(crate) fn change(row: &PgRow) -> Result<Change, sqlx::Error> {
+    Ok(Change {
+        position: position(row, "position")?,
+        kind: row.try_get("kind")?,
+        message: id(row, "message_id")?,
+        actor: Actor { id: id(row, "account_id")?, username: row.try_get("username")? },
+        at: time(row, "happened_at")?,
+        content: row.try_get("content")?,
+        attachment: row.try_get("attachment")?,
+        client_id: row.try_get("client_id")?,
+        event: event_id(row)?,
+    })
+}
+
+fn event_id(row: &PgRow) -> Result<Option<EventId>, sqlx::Error> {
+    Ok(row.try_get::<Option<Uuid>, _>("event_id")?.map(|id| EventId::from_bytes(id.into_bytes())))
 }
 
 /// Many rows, as one array per column.
@@ -88,8 +133,11 @@ pub(crate) struct Columns<'a> {
     edited_at: Vec<Option<Time>>,
     event_id: Vec<Option<Uuid>>,
     client_id: Vec<Option<&'a str>>,
+    is_resend: Vec<bool>,
     edited_seq: Vec<i64>,
     read_seq: Vec<i64>,
+    deleted_seq: Vec<i64>,
+    deleted_at: Vec<Option<Time>>,
     touched_seq: Vec<i64>,
     waiting: Vec<Option<Vec<u8>>>,
 }
@@ -109,7 +157,7 @@ impl<'a> FromIterator<&'a Row> for Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// Binds `$1` to `$17`: what [`unnest`] makes a table of.
+    /// Binds `$1` to `$20`: what [`unnest`] makes a table of.
     pub(crate) fn bind<'q>(self, query: Query<'q, Postgres, PgArguments>) -> Query<'q, Postgres, PgArguments> {
         query
             .bind(self.message_id)
@@ -125,8 +173,11 @@ impl<'a> Columns<'a> {
             .bind(self.edited_at)
             .bind(self.event_id)
             .bind(self.client_id)
+            .bind(self.is_resend)
             .bind(self.edited_seq)
             .bind(self.read_seq)
+            .bind(self.deleted_seq)
+            .bind(self.deleted_at)
             .bind(self.touched_seq)
             .bind(self.waiting)
     }
@@ -146,8 +197,11 @@ impl<'a> Columns<'a> {
         self.edited_at.push(time(message.edited_at));
         self.event_id.push(posted.event.map(|event| Uuid::from_bytes(*event.as_bytes())));
         self.client_id.push(posted.client_id.as_deref());
+        self.is_resend.push(posted.is_resend);
         self.edited_seq.push(posted.edited_seq.as_i64());
         self.read_seq.push(posted.read_seq.as_i64());
+        self.deleted_seq.push(posted.deleted_seq.as_i64());
+        self.deleted_at.push(time(posted.deleted_at));
         self.touched_seq.push(posted.touched_seq.as_i64());
         self.waiting.push(None);
     }
@@ -165,8 +219,11 @@ impl<'a> Columns<'a> {
         self.edited_at.push(None);
         self.event_id.push(None);
         self.client_id.push(None);
+        self.is_resend.push(false);
         self.edited_seq.push(0);
         self.read_seq.push(0);
+        self.deleted_seq.push(0);
+        self.deleted_at.push(None);
         self.touched_seq.push(waiting.last().as_i64());
         self.waiting.push(Some(waiting.encode()));
     }

@@ -9,6 +9,7 @@ use natter_store::contract::chatter::{account, ana, entry, message, posted};
 use natter_store::error::StoreError;
 use natter_store::messages::MessageStore as _;
 use natter_store_pg::{PgAccounts, PgMessages};
+use natter_tests::proxy::{Cut, Proxy, Upstream};
 use natter_tests::servers::postgres::Postgres;
 use natter_tests::wait::until;
 use sqlx::{Connection as _, PgConnection};
@@ -110,5 +111,24 @@ async fn tables_that_somebody_else_locks_are_told() {
     is_unavailable(messages.apply(&[entry(10, ana(), posted("hello"))])).await;
     is_unavailable(messages.message(message(10))).await;
     transaction.rollback().await.expect("the lock is let go");
+    messages.apply(&[entry(10, ana(), posted("hello"))]).await.expect("the store takes the entry");
+}
+
+#[tokio::test]
+async fn lines_that_are_cut_without_a_word_do_not_stay() {
+    let (server, _, _) = migrated().await;
+    let proxy = Proxy::open(vec![Upstream::Socket(server.socket())]).await;
+    let url = format!("postgres://natter@127.0.0.1:{}/postgres?sslmode=disable", proxy.port());
+    let messages = PgMessages::connect_lazy(&url).expect("a good URL");
+    let mut many = JoinSet::new();
+    for _ in 0..15 {
+        let messages = messages.clone();
+        many.spawn(async move { messages.message(message(10)).await });
+    }
+    for outcome in many.join_all().await {
+        outcome.expect("the store answers");
+    }
+    proxy.cut(Cut::Swallow);
+    until("the store answers again", async || messages.message(message(10)).await.ok()).await;
     messages.apply(&[entry(10, ana(), posted("hello"))]).await.expect("the store takes the entry");
 }

@@ -1,12 +1,16 @@
-//! How fast the store takes messages. Run with
-//! `cargo test -p natter-store-pg --test throughput -- --ignored --nocapture`; it prints, and judges nothing.
+//! How fast the store takes messages, and tells them to those who catch up. Run with
+//! `cargo test -p natter-store-pg --test throughput -- --ignored --nocapture --test-threads 1`; it prints, and judges nothing.
 
 mod cluster;
 
 use std::time::Instant;
 
+use natter_model::event::Actor;
 use natter_model::event::Entry;
-use natter_store::contract::chatter::{account, ana, bob, conversation, edited, entry_in, posted, read};
+use natter_model::id::Position;
+use natter_store::contract::chatter::{
+    account, ana, bob, conversation, deleted, edited, entry, entry_in, posted, posted_as, read,
+};
 use natter_store::messages::{Deleted, MessageStore as _, Order, PageNumber, PageQuery};
 use natter_store_pg::PgMessages;
 
@@ -15,6 +19,7 @@ use crate::cluster::Cluster;
 const N_BATCHES: u64 = 100;
 const BATCH: u64 = 500;
 const N_CONVERSATIONS: u64 = 200;
+const CONTENT: &str = "A sentence of about the length that people type into a chat, give or take.";
 
 fn batches(first: u64, make: impl Fn(u64) -> Entry) -> Vec<Vec<Entry>> {
     let entries: Vec<Entry> = (first..first + N_BATCHES * BATCH).map(make).collect();
@@ -42,11 +47,14 @@ async fn throughput() {
     PgMessages::migrate(&url).await.expect("the database can be migrated");
     let store = PgMessages::connect_lazy(&url).expect("a good URL");
     let n = N_BATCHES * BATCH;
-    let content = "A sentence of about the length that people type into a chat, give or take.";
 
-    let posts = batches(1, |id| entry_in(1 + id % N_CONVERSATIONS, id, ana(), posted(content)));
+    let posts = batches(1, |id| entry_in(1 + id % N_CONVERSATIONS, id, ana(), posted(CONTENT)));
     measure("posts, one replica", n, apply(&store, &posts)).await;
     measure("posts again", n, apply(&store, &posts)).await;
+
+    let named = |id: u64| entry_in(1 + id % N_CONVERSATIONS, id, ana(), posted_as(&format!("client id {id}"), CONTENT));
+    let named = batches(10 * n + 1, named);
+    measure("posts with a client_id, one replica", n, apply(&store, &named)).await;
 
     let reads = batches(n + 1, |at| entry_in(1 + (at - n) % N_CONVERSATIONS, at, bob(), read(at - n)));
     measure("reads, one replica", n, apply(&store, &reads)).await;
@@ -54,7 +62,7 @@ async fn throughput() {
         batches(2 * n + 1, |at| entry_in(1 + (at - 2 * n) % N_CONVERSATIONS, at, ana(), edited(at - 2 * n, "new")));
     measure("edits, one replica", n, apply(&store, &edits)).await;
 
-    let more = batches(3 * n + 1, |id| entry_in(1 + id % N_CONVERSATIONS, id, ana(), posted(content)));
+    let more = batches(3 * n + 1, |id| entry_in(1 + id % N_CONVERSATIONS, id, ana(), posted(CONTENT)));
     let (even, odd): (Vec<_>, Vec<_>) = more.into_iter().enumerate().partition(|(number, _)| number % 2 == 0);
     let strip = |half: Vec<(usize, Vec<Entry>)>| half.into_iter().map(|(_, batch)| batch).collect::<Vec<_>>();
     let (even, odd) = (strip(even), strip(odd));
@@ -88,4 +96,55 @@ async fn throughput() {
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn catching_up() {
+    const N_MESSAGES: u64 = 200_000;
+    const PAGE: usize = 2000;
+    let cluster = Cluster::shared();
+    let url = cluster.database().await;
+    PgMessages::migrate(&url).await.expect("the database can be migrated");
+    let store = PgMessages::connect_lazy(&url).expect("a good URL");
+    // Of twenty entries fourteen are posts; the others are about messages of long ago and of just now.
+    let said = |at: u64| {
+        let ago = |n: u64| (at - at % 20).saturating_sub(20 * n) + 1;
+        let reader = Actor { id: account(100 + at % 1000), username: "a reader".to_owned() };
+        entry(
+            at,
+            if at % 20 == 19 { reader } else { ana() },
+            match at % 20 {
+                14 | 15 => edited(ago(1), CONTENT),
+                16 => edited(ago(2000), CONTENT),
+                17 => deleted(ago(1) + 1),
+                18 => deleted(ago(3000) + 2),
+                19 => read(ago(0)),
+                _ => posted(CONTENT),
+            },
+        )
+    };
+    let n_entries = N_MESSAGES * 20 / 14;
+    let log: Vec<Entry> = (60_020..60_020 + n_entries).map(said).collect();
+    for batch in log.chunks(1000) {
+        store.apply(batch).await.expect("the store takes the batch");
+    }
+    let end = Position::new(u64::from(u32::MAX));
+    for round in ["cold", "again"] {
+        let (mut since, mut n_told, mut slowest) = (Position::START, 0, std::time::Duration::ZERO);
+        let begun = Instant::now();
+        loop {
+            let asked = Instant::now();
+            let page = store.changes(conversation(1), since, end, PAGE).await.expect("the store answers");
+            slowest = slowest.max(asked.elapsed());
+            n_told += page.len();
+            let Some(last) = page.last() else { break };
+            since = last.position;
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        let speed = n_told as f64 / seconds;
+        println!(
+            "catching up, {round}: {n_told} events of a log of {n_entries} in {seconds:.2} s, {speed:.0}/s, slowest page {slowest:.0?}"
+        );
+    }
 }

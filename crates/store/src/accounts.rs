@@ -54,12 +54,6 @@ pub trait AccountStore: Send + Sync + 'static {
     /// Remembers a refresh token that was handed out, so that it can be revoked with all of its account's.
     async fn record_refresh_token(&self, token: &RefreshToken) -> Result<(), StoreError>;
 
-    /// The token is not to be accepted again, whether it was recorded or not. `false`: it had been revoked before.
-    async fn revoke_refresh_token(&self, token: &RefreshToken) -> Result<bool, StoreError>;
-
-    /// None of the account's recorded tokens is to be accepted again. How many were revoked by this.
-    async fn revoke_refresh_tokens_of(&self, account: AccountId) -> Result<u64, StoreError>;
-
     /// Has the token with this `jti` been revoked?
     async fn is_refresh_token_revoked(&self, jti: &str) -> Result<bool, StoreError>;
 

@@ -1,20 +1,38 @@
 //! Many rows folded at once: what has to be loaded, and what has to be saved afterwards.
 //!
-//! A store adapter, in one transaction, loads the rows of [`Batch::ids`], the erasures of [`Batch::conversations`], and
-//! if the batch [`erases`](Batch::erased_below), the awaited rows below that position; calls [`Batch::fold`]; and saves
-//! the [`Changes`]. No other transaction may change these rows or erasures in between.
+//! A store adapter, in one transaction, loads
+//! - the rows of [`Batch::ids`], and those that have one of [`Batch::client_keys`],
+//! - the erasures of [`Batch::conversations`],
+//! - if the batch erases, the awaited rows below [`Batch::erased_below`], and of [`Batch::erased`] conversations the
+//!   resends and whatever row has the client key of one;
+//!
+//! calls [`Batch::fold`]; and saves the [`Changes`]. No other transaction may change these rows or erasures, or add one
+//! with these keys, in between.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use natter_model::event::{Body, Entry};
+use natter_model::event::{Actor, Body, Entry};
 use natter_model::id::{AccountId, ConversationId, MessageId, Position};
+use natter_model::timestamp::Timestamp;
 
 use crate::error::StoreError;
-use crate::fold::{self, Effect, ReadMark, Row, State};
+use crate::fold::{self, Effect, Posted, ReadMark, Row, State};
 use crate::messages::{Message, Misfit};
+use crate::resend::{ClientKey, settle};
 
-/// Where each erased conversation was last erased: nothing of it from before is kept.
-pub type Erasures = BTreeMap<ConversationId, Position>;
+/// How each erased conversation was last erased.
+pub type Erasures = BTreeMap<ConversationId, Erasure>;
+
+/// The end of a conversation: nothing of it from before is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasure {
+    /// Where the entry stands that said so.
+    pub erased_seq: Position,
+    /// Who did it.
+    pub actor: Actor,
+    /// When they did.
+    pub at: Timestamp,
+}
 
 /// Entries, or messages of another system, on their way into rows.
 #[derive(Debug)]
@@ -50,8 +68,9 @@ impl<'a> Batch<'a> {
             match fold::check(entry) {
                 Err(misfit) => batch.misfits.push(misfit),
                 Ok(()) if entry.event.body == Body::ConversationDeleted => {
-                    let erased = batch.erasures.entry(entry.event.conversation).or_default();
-                    *erased = (*erased).max(entry.position);
+                    let (erased_seq, event) = (entry.position, &entry.event);
+                    let erasure = Erasure { erased_seq, actor: event.actor.clone(), at: event.at };
+                    add(&mut batch.erasures, event.conversation, &erasure);
                 }
                 Ok(()) => batch.entries.push(entry),
             }
@@ -74,6 +93,11 @@ impl<'a> Batch<'a> {
         self.entries.iter().filter_map(|entry| fold::subject(entry)).chain(imported).collect()
     }
 
+    /// What their senders call the messages that it posts.
+    pub fn client_keys(&self) -> BTreeSet<ClientKey> {
+        self.entries.iter().filter_map(|entry| ClientKey::of_event(&entry.event)).collect()
+    }
+
     /// The conversations it is about, and whether the batch erases them.
     pub fn conversations(&self) -> BTreeMap<ConversationId, Access> {
         let posted = self.entries.iter().map(|entry| entry.event.conversation);
@@ -84,11 +108,17 @@ impl<'a> Batch<'a> {
 
     /// Where the last erasure of the batch stands; `None`: it erases nothing.
     pub fn erased_below(&self) -> Option<Position> {
-        self.erasures.values().max().copied()
+        self.erasures.values().map(|erasure| erasure.erased_seq).max()
+    }
+
+    /// The conversations that it erases.
+    pub fn erased(&self) -> impl Iterator<Item = ConversationId> {
+        self.erasures.keys().copied()
     }
 
     /// Folds the batch into the rows that are stored.
     pub fn fold(self, rows: Vec<Row>, erasures: &Erasures) -> Changes {
+        let mut keys = self.client_keys();
         let mut folding = Folding::new(rows, erasures, &self.erasures);
         folding.misfits = self.misfits;
         for entry in self.entries {
@@ -97,6 +127,8 @@ impl<'a> Batch<'a> {
         for message in self.imports {
             folding.import(message);
         }
+        keys.extend(folding.resent_in(&self.erasures));
+        folding.settle_resends(&keys);
         folding.finish(self.erasures, erasures)
     }
 }
@@ -126,15 +158,14 @@ struct Slot {
 impl Folding {
     fn new(rows: Vec<Row>, stored: &Erasures, new: &Erasures) -> Self {
         let mut erasures = stored.clone();
-        for (conversation, position) in new {
-            let erased = erasures.entry(*conversation).or_default();
-            *erased = (*erased).max(*position);
+        for (conversation, erasure) in new {
+            add(&mut erasures, *conversation, erasure);
         }
         let mut slots = BTreeMap::new();
         for mut row in rows {
             let mut is_changed = false;
             if let State::Awaited(waiting) = &mut row.state {
-                for (conversation, _) in new.iter().filter(|(_, erased)| Position::from(row.id) < **erased) {
+                for (conversation, _) in new.iter().filter(|(_, erasure)| Position::from(row.id) < erasure.erased_seq) {
                     is_changed |= waiting.forget(*conversation);
                 }
             }
@@ -162,7 +193,28 @@ impl Folding {
     }
 
     fn is_erased(&self, conversation: ConversationId, id: MessageId) -> bool {
-        self.erasures.get(&conversation).is_some_and(|erased| Position::from(id) < *erased)
+        self.erasures.get(&conversation).is_some_and(|erasure| Position::from(id) < erasure.erased_seq)
+    }
+
+    /// What their senders call the messages of these conversations that were sent again.
+    fn resent_in(&self, conversations: &Erasures) -> Vec<ClientKey> {
+        let posted = self.slots.values().filter_map(|slot| slot.row.posted());
+        let resent =
+            posted.filter(|posted| posted.is_resend && conversations.contains_key(&posted.message.conversation));
+        resent.filter_map(ClientKey::of_row).collect()
+    }
+
+    fn settle_resends(&mut self, keys: &BTreeSet<ClientKey>) {
+        let erasures = &self.erasures;
+        let is_kept = |posted: &Posted| {
+            let erasure = erasures.get(&posted.message.conversation);
+            erasure.is_none_or(|erasure| Position::from(posted.message.id) >= erasure.erased_seq)
+        };
+        let slots = self.slots.values_mut().filter_map(|slot| match &mut slot.row.state {
+            State::Posted(posted) if is_kept(posted) => Some((&mut **posted, &mut slot.is_changed)),
+            State::Posted(_) | State::Awaited(_) => None,
+        });
+        settle(slots, keys);
     }
 
     fn slot(&mut self, id: MessageId) -> &mut Slot {
@@ -172,13 +224,17 @@ impl Folding {
     fn note(&mut self, id: MessageId, effect: Effect) {
         self.slot(id).is_changed |= effect.changed;
         for mark in effect.marks {
-            let best = self.marks.entry((mark.conversation, mark.account)).or_insert(mark);
-            *best = (*best).max(mark);
+            let best = self.marks.entry((mark.conversation, mark.account)).or_insert_with(|| mark.clone());
+            if mark > *best {
+                *best = mark;
+            }
         }
     }
 
     fn finish(self, mut erasures: Erasures, stored: &Erasures) -> Changes {
-        erasures.retain(|conversation, position| stored.get(conversation).is_none_or(|stored| stored < position));
+        erasures.retain(|conversation, erasure| {
+            stored.get(conversation).is_none_or(|stored| stored.erased_seq < erasure.erased_seq)
+        });
         let mut changes = Changes { erasures, misfits: self.misfits, ..Changes::default() };
         changes.marks.extend(self.marks.into_values());
         for (id, slot) in self.slots {
@@ -192,6 +248,14 @@ impl Folding {
             }
         }
         changes
+    }
+}
+
+/// Of two erasures of a conversation the later one counts.
+fn add(erasures: &mut Erasures, conversation: ConversationId, erasure: &Erasure) {
+    let last = erasures.entry(conversation).or_insert_with(|| erasure.clone());
+    if last.erased_seq < erasure.erased_seq {
+        *last = erasure.clone();
     }
 }
 

@@ -4,14 +4,19 @@
 //! [`account_store_contract!`](crate::account_store_contract) with the path of an `async fn` that makes an empty store
 //! and something that keeps it alive. Each promise becomes a test of its own.
 
+pub mod catching_up;
 pub mod chatter;
 pub mod conversations;
 pub mod erasing;
+pub mod evidence;
 pub mod folding;
 pub mod importing;
 pub mod logins;
 pub mod reading;
 pub mod reference;
+pub mod resending;
+pub mod rights;
+pub mod views;
 
 /// Tests that a [`MessageStore`](crate::messages::MessageStore) keeps its promises.
 #[macro_export]
@@ -49,6 +54,26 @@ macro_rules! message_store_contract {
             unread_are_the_messages_of_others_behind_the_mark,
             a_mark_only_moves_forward,
         ]);
+        $crate::contract_tests!($fresh, evidence: [
+            what_is_stored_is_found_by_position,
+            a_dry_run_tells_what_is_missing,
+        ]);
+        $crate::contract_tests!($fresh, catching_up: [
+            changes_are_told_as_they_stand_now,
+            what_was_superseded_is_left_out,
+            changes_end_where_they_are_asked_to,
+            an_end_is_told_before_what_came_after_it,
+            imported_messages_are_told_as_posted,
+            whoever_catches_up_sees_what_the_log_adds_up_to,
+        ]);
+        $crate::contract_tests!($fresh, resending: [
+            of_two_posts_with_one_client_id_the_lower_is_the_message,
+            others_may_use_the_same_client_id,
+            a_resend_is_shown_nowhere,
+            what_was_sent_again_takes_the_place_of_what_was_erased,
+            two_at_once_agree_on_the_message,
+            a_message_is_found_by_its_client_id,
+        ]);
         $crate::contract_tests!($fresh, importing: [
             imported_messages_are_kept_as_they_are,
             importing_again_changes_nothing,
@@ -70,7 +95,6 @@ macro_rules! account_store_contract {
             a_password_hash_is_replaced_only_if_it_is_still_the_old_one,
             ids_continue_behind_imported_accounts,
             a_refresh_token_is_revoked_once,
-            all_refresh_tokens_of_an_account_are_revoked,
         ]);
         $crate::contract_tests!($fresh, conversations: [
             a_conversation_is_started_once,
@@ -81,6 +105,18 @@ macro_rules! account_store_contract {
             ids_continue_behind_imported_conversations,
             conversations_are_listed_by_id,
             conversations_are_searched_by_the_others_names,
+        ]);
+        $crate::contract_tests!($fresh, rights: [
+            a_token_is_revoked_once,
+            an_access_token_is_revoked_with_its_refresh_token,
+            all_tokens_up_to_a_second_are_revoked,
+            who_bears_a_token_is_told_with_whether_it_is_revoked,
+            revoking_all_again_is_one_change_with_the_later_second,
+            a_participant_is_removed_once,
+            changes_are_told_in_order_behind_a_change,
+            writers_at_once_make_changes_that_appear_in_order,
+            a_removal_is_unannounced_until_it_is_marked,
+            what_has_expired_is_forgotten,
         ]);
     };
 }

@@ -5,13 +5,16 @@
 //!
 //! - The first post of a position wins for ever.
 //! - An edit counts if the sender made it; the one with the highest position decides content and `edited_at`.
-//! - A delete counts if the sender made it. It empties the message for ever; a later edit only moves `edited_at`.
+//! - A delete counts if the sender made it. It empties the message for ever; a later edit only moves `edited_at`. The
+//!   one with the highest position decides where and when the message was deleted.
 //! - A read counts whoever made it; the one with the highest position decides `read_at`.
 //! - Entries of another conversation than the message's change nothing.
+//! - What is common to several rows, that a message was sent again, is settled per batch (see `resend`).
 
 use natter_model::event::{Body, Entry, Event};
 use natter_model::id::{AccountId, ConversationId, EventId, MAX_ID, MessageId, Position};
 use natter_model::text;
+use natter_model::timestamp::Timestamp;
 
 use crate::messages::{Message, Misfit};
 use crate::waiting::Waiting;
@@ -49,16 +52,22 @@ pub struct Posted {
     pub event: Option<EventId>,
     /// The sender's own name for it.
     pub client_id: Option<String>,
+    /// The sender had posted it before, under the same name: nobody is shown this one.
+    pub is_resend: bool,
     /// Where the edit stands that decided the content; [`Position::START`]: it was never edited.
     pub edited_seq: Position,
     /// Where the read stands that decided `read_at`; [`Position::START`]: none in the log.
     pub read_seq: Position,
+    /// Where its delete stands; [`Position::START`]: it was not deleted in the log.
+    pub deleted_seq: Position,
+    /// When it was deleted; `None`: it was not in the log.
+    pub deleted_at: Option<Timestamp>,
     /// Where the last entry stands that counted. Never below the message's id.
     pub touched_seq: Position,
 }
 
-/// How far somebody has read a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// How far somebody has read a conversation. Of two marks of one reader the greater one counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReadMark {
     /// Where.
     pub conversation: ConversationId,
@@ -68,6 +77,10 @@ pub struct ReadMark {
     pub message: MessageId,
     /// Where the entry stands that said so.
     pub touched_seq: Position,
+    /// The reader's username in that entry.
+    pub username: String,
+    /// When they read it.
+    pub read_at: Timestamp,
 }
 
 /// What an entry did to a row.
@@ -84,7 +97,7 @@ pub fn subject(entry: &Entry) -> Option<MessageId> {
     match entry.event.body {
         Body::Posted { .. } => entry.position.message_id(),
         Body::Edited { message, .. } | Body::Deleted { message } | Body::Read { message } => Some(message),
-        Body::ConversationDeleted => None,
+        Body::ConversationDeleted | Body::ParticipantRemoved => None,
     }
 }
 
@@ -130,7 +143,7 @@ fn texts(event: &Event) -> impl Iterator<Item = &str> {
             [Some(content.as_str()), attachment.as_deref(), client_id.as_deref()]
         }
         Body::Edited { content, .. } => [Some(content.as_str()), None, None],
-        Body::Deleted { .. } | Body::Read { .. } | Body::ConversationDeleted => [None; 3],
+        Body::Deleted { .. } | Body::Read { .. } | Body::ConversationDeleted | Body::ParticipantRemoved => [None; 3],
     };
     of_body.into_iter().flatten().chain([event.actor.username.as_str()])
 }
@@ -139,6 +152,14 @@ impl Row {
     /// The row of a message of which nothing is known.
     pub fn new(id: MessageId) -> Self {
         Self { id, state: State::Awaited(Waiting::default()) }
+    }
+
+    /// The message, if it has been posted.
+    pub fn posted(&self) -> Option<&Posted> {
+        match &self.state {
+            State::Posted(posted) => Some(posted),
+            State::Awaited(_) => None,
+        }
     }
 
     /// Applies an entry that [`check`] let pass and whose [`subject`] is this message.
@@ -167,8 +188,11 @@ impl Row {
                 },
                 event: Some(entry.event.id),
                 client_id: client_id.clone(),
+                is_resend: false,
                 edited_seq: Position::START,
                 read_seq: Position::START,
+                deleted_seq: Position::START,
+                deleted_at: None,
                 touched_seq: entry.position,
             })),
             (State::Posted(posted), _) => Ok(posted.apply(entry.position, &entry.event)),
@@ -186,8 +210,11 @@ impl Row {
                 message: message.clone(),
                 event: None,
                 client_id: None,
+                is_resend: false,
                 edited_seq: Position::START,
                 read_seq: Position::START,
+                deleted_seq: Position::START,
+                deleted_at: None,
                 touched_seq: self.id.into(),
             }),
         }
@@ -225,7 +252,9 @@ impl Posted {
                 }
             }
             Body::Deleted { .. } if by_sender => {
-                if !message.is_deleted {
+                if position > self.deleted_seq {
+                    self.deleted_seq = position;
+                    self.deleted_at = Some(event.at);
                     message.is_deleted = true;
                     message.content = Some(String::new());
                     message.attachment = None;
@@ -244,9 +273,15 @@ impl Posted {
                     account: event.actor.id,
                     message: message.id,
                     touched_seq: position,
+                    username: event.actor.username.clone(),
+                    read_at: event.at,
                 });
             }
-            Body::Edited { .. } | Body::Deleted { .. } | Body::Posted { .. } | Body::ConversationDeleted => {
+            Body::Edited { .. }
+            | Body::Deleted { .. }
+            | Body::Posted { .. }
+            | Body::ConversationDeleted
+            | Body::ParticipantRemoved => {
                 return effect;
             }
         }

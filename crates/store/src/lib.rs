@@ -2,11 +2,15 @@
 
 pub mod accounts;
 pub mod batch;
+pub mod changes;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod error;
+pub mod evidence;
 pub mod fold;
 pub mod messages;
 pub mod page;
+pub mod resend;
+pub mod rights;
 pub mod sqlite;
 pub mod waiting;

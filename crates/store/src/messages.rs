@@ -6,6 +6,7 @@ use natter_model::id::{AccountId, ConversationId, MessageId, Position};
 use natter_model::timestamp::Timestamp;
 
 use crate::error::StoreError;
+use crate::resend::ClientKey;
 
 /// The messages that the log adds up to.
 #[async_trait]
@@ -18,7 +19,7 @@ pub trait MessageStore: Send + Sync + 'static {
     /// Keeps a record that cannot be applied, and why, for somebody to look at. Once per position and reason.
     async fn quarantine(&self, position: Position, record: &[u8], reason: &str) -> Result<(), StoreError>;
 
-    /// The message, also if it is deleted.
+    /// The message, also if it is deleted. Not if it was there before, under the same `client_id`.
     async fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError>;
 
     /// One page of the messages of some conversations.
@@ -32,6 +33,25 @@ pub trait MessageStore: Send + Sync + 'static {
         conversations: &[ConversationId],
         latest: usize,
     ) -> Result<Vec<Summary>, StoreError>;
+
+    /// What somebody who knows the conversation up to `since` has to be told to know it up to `upto`, in order, `limit`
+    /// entries at most: fewer are all there are. It is the log with what was superseded left out: each message stands
+    /// where it was posted, but with its content of now, and with none once it is deleted; of its edits that counted
+    /// only the last is there, and none once it is deleted; of its deletes, of each reader's marks and of the
+    /// conversation's ends the last. So entries up to `upto` may be missing in favour of later ones, but nobody who
+    /// goes on from `upto` misses anything, if the store has all of the conversation up to there.
+    ///
+    /// Only posts have their event's id; no entry has its `previous`.
+    async fn changes(
+        &self,
+        conversation: ConversationId,
+        since: Position,
+        upto: Position,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError>;
+
+    /// The message that somebody posted in the conversation under this name of their own, also if it is deleted.
+    async fn sent_as(&self, key: &ClientKey) -> Result<Option<Message>, StoreError>;
 
     /// Brings in messages of another system as they are; of those, the ones marked as read count as read by everybody.
     /// Rows that are there already stay.

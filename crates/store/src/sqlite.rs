@@ -3,7 +3,9 @@
 mod accounts;
 mod apply;
 mod error;
+mod evidence;
 mod messages;
+mod rights;
 mod row;
 
 use std::path::{Path, PathBuf};

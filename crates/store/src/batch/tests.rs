@@ -28,8 +28,14 @@ impl Memory {
         let batch = Batch::of_entries(entries);
         let ids = batch.ids();
         let below = batch.erased_below().unwrap_or_default();
-        let is_wanted = |row: &&Row| {
-            ids.contains(&row.id) || (matches!(row.state, State::Awaited(_)) && Position::from(row.id) < below)
+        let erased: BTreeSet<_> = batch.erased().collect();
+        let resent = self.posted().into_values();
+        let resent = resent.filter(|row| row.is_resend && erased.contains(&row.message.conversation));
+        let keys: BTreeSet<_> = resent.filter_map(ClientKey::of_row).chain(batch.client_keys()).collect();
+        let is_wanted = |row: &&Row| match &row.state {
+            _ if ids.contains(&row.id) => true,
+            State::Awaited(_) => Position::from(row.id) < below,
+            State::Posted(posted) => ClientKey::of_row(posted).is_some_and(|key| keys.contains(&key)),
         };
         let rows = self.rows.values().filter(is_wanted).cloned().collect();
         let changes = batch.fold(rows, &self.erasures);
@@ -43,11 +49,12 @@ impl Memory {
             assert!(self.rows.remove(&id).is_some(), "a removal finds its row");
         }
         for mark in changes.marks {
-            let best = self.marks.entry((mark.conversation, mark.account)).or_insert(mark);
-            *best = (*best).max(mark);
+            let best = self.marks.entry((mark.conversation, mark.account)).or_insert_with(|| mark.clone());
+            *best = best.clone().max(mark);
         }
-        for (conversation, erased) in changes.erasures {
-            self.erasures.insert(conversation, erased);
+        for (conversation, erasure) in changes.erasures {
+            let erased = erasure.erased_seq;
+            self.erasures.insert(conversation, erasure);
             self.rows.retain(|id, row| match &row.state {
                 State::Posted(posted) => posted.message.conversation != conversation || Position::from(*id) >= erased,
                 State::Awaited(_) => true,
@@ -65,13 +72,19 @@ impl Memory {
         posted.collect()
     }
 
-    fn seen(&self) -> Reference {
-        Reference {
-            messages: self.posted().into_iter().map(|(id, posted)| (id, posted.message.clone())).collect(),
-            marks: self.marks.iter().map(|(whose, mark)| (*whose, mark.message)).collect(),
-        }
+    fn seen(&self) -> Seen {
+        let (resends, messages): (Vec<_>, Vec<_>) = self.posted().into_iter().partition(|(_, posted)| posted.is_resend);
+        let of = |rows: Vec<(MessageId, &Posted)>| {
+            rows.into_iter().map(|(id, posted)| (id, posted.message.clone())).collect()
+        };
+        let marks = self.marks.iter().map(|(whose, mark)| (*whose, mark.message)).collect();
+        (of(messages), of(resends), marks)
     }
 }
+
+/// Messages, resends and marks.
+type Seen =
+    (BTreeMap<MessageId, Message>, BTreeMap<MessageId, Message>, BTreeMap<(ConversationId, AccountId), MessageId>);
 
 fn delivered_log() -> impl Strategy<Value = (Vec<Entry>, Vec<Vec<Entry>>)> {
     log(40).prop_flat_map(|log| (Just(log.clone()), deliveries(log)))
@@ -84,7 +97,8 @@ proptest! {
     fn any_delivery_gives_the_same_rows((log, batches) in delivered_log()) {
         let in_order: Vec<Vec<Entry>> = log.iter().map(|entry| vec![entry.clone()]).collect();
         let (expected, memory) = (Memory::of(&in_order), Memory::of(&batches));
-        prop_assert_eq!(memory.seen(), Reference::of(&log));
+        let reference = Reference::of(&log);
+        prop_assert_eq!(memory.seen(), (reference.messages, reference.resends, reference.marks));
         prop_assert_eq!(memory.posted(), expected.posted());
         prop_assert_eq!(&memory.marks, &expected.marks);
         prop_assert_eq!(&memory.erasures, &expected.erasures);

@@ -59,6 +59,11 @@ pub fn posted(content: &str) -> Body {
     Body::Posted { content: content.to_owned(), attachment: None, client_id: None }
 }
 
+/// Something said, under a name of the sender's own.
+pub fn posted_as(client_id: &str, content: &str) -> Body {
+    Body::Posted { content: content.to_owned(), attachment: None, client_id: Some(client_id.to_owned()) }
+}
+
 /// A message changed.
 pub fn edited(id: u64, content: &str) -> Body {
     Body::Edited { message: message(id), content: content.to_owned() }
@@ -74,8 +79,8 @@ pub fn read(id: u64) -> Body {
     Body::Read { message: message(id) }
 }
 
-/// Three people in three conversations who post, edit, delete, read and erase, also what they may not: a log of
-/// `length` entries.
+/// Three people in three conversations who post (some things again), edit, delete, read and erase, also what they may
+/// not: a log of `length` entries.
 pub fn log(length: usize) -> impl Strategy<Value = Vec<Entry>> {
     vec((0..20_u8, 2..5_u64, 1..4_u64, any::<Index>(), 0..10_u8), length).prop_map(|steps| {
         let mut log: Vec<Entry> = Vec::new();
@@ -89,7 +94,8 @@ pub fn log(length: usize) -> impl Strategy<Value = Vec<Entry>> {
                 _ => (wherever, Actor { id: account(who), username: format!("user {who}") }),
             };
             let body = match what {
-                0..8 => posted(&format!(" said at {position}\n")),
+                0..4 => posted_as(["a", "b"][usize::from(slip % 2)], &format!("named at {position}")),
+                4..8 => posted(&format!(" said at {position}\n")),
                 8..12 => edited(id, &format!("edited at {position}")),
                 12..14 => deleted(id),
                 14..19 => read(id),

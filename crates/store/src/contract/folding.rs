@@ -205,7 +205,7 @@ pub async fn two_who_share_the_work_give_the_same_rows(store: &impl MessageStore
     }
 }
 
-async fn together(store: &impl MessageStore, one: &[Vec<Entry>], other: &[Vec<Entry>]) {
+pub(super) async fn together(store: &impl MessageStore, one: &[Vec<Entry>], other: &[Vec<Entry>]) {
     let both = async { tokio::join!(applies_stubbornly(store, one), applies_stubbornly(store, other)) };
     tokio::time::timeout(PATIENCE, both).await.expect("neither waits for the other for ever");
 }
@@ -241,7 +241,7 @@ async fn adds_up(store: &impl MessageStore, log: &[Entry]) {
 }
 
 /// A log of its own for each round, so that one store takes them all: other conversations and later positions.
-fn example(runner: &mut TestRunner, log: impl Strategy<Value = Vec<Entry>>, round: u64) -> Vec<Entry> {
+pub(super) fn example(runner: &mut TestRunner, log: impl Strategy<Value = Vec<Entry>>, round: u64) -> Vec<Entry> {
     let mut log = sample(runner, log);
     for entry in &mut log {
         entry.position = Position::new(entry.position.get() + 10_000 * round);
@@ -256,6 +256,6 @@ fn example(runner: &mut TestRunner, log: impl Strategy<Value = Vec<Entry>>, roun
     log
 }
 
-fn sample<T: std::fmt::Debug>(runner: &mut TestRunner, strategy: impl Strategy<Value = T>) -> T {
+pub(super) fn sample<T: std::fmt::Debug>(runner: &mut TestRunner, strategy: impl Strategy<Value = T>) -> T {
     strategy.new_tree(runner).expect("the strategy rejects nothing").current()
 }

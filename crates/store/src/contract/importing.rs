@@ -7,7 +7,8 @@ use super::folding::{applies, stored};
 use crate::error::StoreError;
 use crate::messages::{Message, MessageStore};
 
-fn imported(id: u64) -> Message {
+/// A message as another system had it.
+pub(super) fn imported(id: u64) -> Message {
     Message {
         id: message(id),
         conversation: conversation(1),
@@ -23,7 +24,8 @@ fn imported(id: u64) -> Message {
     }
 }
 
-async fn imports(store: &impl MessageStore, messages: &[Message]) {
+/// The store takes them over.
+pub(super) async fn imports(store: &impl MessageStore, messages: &[Message]) {
     store.import(messages).await.expect("the store takes the messages");
 }
 

@@ -5,6 +5,7 @@ use natter_model::id::AccountId;
 use super::chatter::{account, at};
 use crate::accounts::{Account, AccountStore, NewAccount, RefreshToken};
 use crate::error::StoreError;
+use crate::rights::RightsStore;
 
 /// An account to be made.
 pub(super) fn new_account(username: &str, email: &str) -> NewAccount {
@@ -109,9 +110,9 @@ fn token(jti: &str, id: u64) -> RefreshToken {
 }
 
 /// Whether it was recorded or not.
-pub async fn a_refresh_token_is_revoked_once(store: &impl AccountStore) {
+pub async fn a_refresh_token_is_revoked_once(store: &(impl AccountStore + RightsStore)) {
     let is_revoked = async |jti: &str| store.is_refresh_token_revoked(jti).await.expect("the store answers");
-    let revoke = async |jti: &str| store.revoke_refresh_token(&token(jti, 2)).await.expect("the store answers");
+    let revoke = async |jti: &str| store.revoke_refresh_token(&token(jti, 2), None).await.expect("the store answers");
     store.record_refresh_token(&token("known", 2)).await.expect("the store takes the token");
     for jti in ["known", "foreign"] {
         assert!(!is_revoked(jti).await);
@@ -122,15 +123,4 @@ pub async fn a_refresh_token_is_revoked_once(store: &impl AccountStore) {
         assert!(is_revoked(jti).await, "recording it again does not bring it back");
     }
     assert!(!is_revoked("\0").await);
-}
-
-/// And nobody else's.
-pub async fn all_refresh_tokens_of_an_account_are_revoked(store: &impl AccountStore) {
-    for (jti, id) in [("a", 2), ("b", 2), ("c", 3)] {
-        store.record_refresh_token(&token(jti, id)).await.expect("the store takes the token");
-    }
-    store.revoke_refresh_token(&token("a", 2)).await.expect("the store answers");
-    assert_eq!(store.revoke_refresh_tokens_of(account(2)).await.expect("the store answers"), 1);
-    assert!(store.is_refresh_token_revoked("b").await.expect("the store answers"));
-    assert!(!store.is_refresh_token_revoked("c").await.expect("the store answers"));
 }

@@ -1,18 +1,23 @@
 //! What a log adds up to, told the simplest way: read once, in order, by a reader with a perfect memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use natter_model::event::{Body, Entry};
 use natter_model::id::{AccountId, ConversationId, MessageId, Position};
 use natter_model::text::strip;
 
 use crate::messages::Message;
+use crate::resend::ClientKey;
 
 /// The messages and read marks that a log adds up to.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reference {
     /// By id.
     pub messages: BTreeMap<MessageId, Message>,
+    /// Those that were there before, under the same `client_id`.
+    pub resends: BTreeMap<MessageId, Message>,
+    /// Whose names have been used.
+    keys: BTreeSet<ClientKey>,
     /// The newest message that each account marked as read in each conversation.
     pub marks: BTreeMap<(ConversationId, AccountId), MessageId>,
 }
@@ -54,10 +59,14 @@ impl Reference {
                 is_deleted: false,
                 edited_at: None,
             };
-            self.messages.insert(id, message);
+            let is_resend = ClientKey::of_event(event).is_some_and(|key| !self.keys.insert(key));
+            let messages = if is_resend { &mut self.resends } else { &mut self.messages };
+            messages.insert(id, message);
         }
         if event.body == Body::ConversationDeleted {
             self.messages.retain(|_, message| message.conversation != event.conversation);
+            self.resends.retain(|_, message| message.conversation != event.conversation);
+            self.keys.retain(|key| key.conversation != event.conversation);
             self.marks.retain(|(conversation, _), _| *conversation != event.conversation);
         }
         let (Body::Edited { message: id, .. } | Body::Deleted { message: id } | Body::Read { message: id }) =
@@ -65,10 +74,8 @@ impl Reference {
         else {
             return;
         };
-        let Some(message) = self.messages.get_mut(id).filter(|message| message.conversation == event.conversation)
-        else {
-            return;
-        };
+        let message = self.messages.get_mut(id).or_else(|| self.resends.get_mut(id));
+        let Some(message) = message.filter(|message| message.conversation == event.conversation) else { return };
         let by_sender = message.sender == event.actor.id;
         match &event.body {
             Body::Edited { content, .. } if by_sender => {

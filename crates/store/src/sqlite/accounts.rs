@@ -137,31 +137,6 @@ impl AccountStore for SqliteStore {
         Ok(())
     }
 
-    async fn revoke_refresh_token(&self, token: &RefreshToken) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "INSERT INTO refresh_tokens (jti, account_id, expires_at, revoked_at) VALUES (?, ?, ?, ?)
-             ON CONFLICT (jti) DO UPDATE SET revoked_at = excluded.revoked_at WHERE revoked_at IS NULL",
-        )
-        .bind(&token.jti)
-        .bind(token.account.as_i64())
-        .bind(token.expires_at.as_micros())
-        .bind(Timestamp::now().as_micros())
-        .execute(&self.writer)
-        .await
-        .map_err(translate)?;
-        Ok(done.rows_affected() > 0)
-    }
-
-    async fn revoke_refresh_tokens_of(&self, account: AccountId) -> Result<u64, StoreError> {
-        let done = sqlx::query("UPDATE refresh_tokens SET revoked_at = ? WHERE account_id = ? AND revoked_at IS NULL")
-            .bind(Timestamp::now().as_micros())
-            .bind(account.as_i64())
-            .execute(&self.writer)
-            .await
-            .map_err(translate)?;
-        Ok(done.rows_affected())
-    }
-
     async fn is_refresh_token_revoked(&self, jti: &str) -> Result<bool, StoreError> {
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM refresh_tokens WHERE jti = ? AND revoked_at IS NOT NULL)")
             .bind(jti)
@@ -284,7 +259,7 @@ fn gather(rows: &[SqliteRow]) -> Result<Vec<Conversation>, sqlx::Error> {
     Ok(Conversation::gather(rows.collect::<Result<Vec<_>, sqlx::Error>>()?))
 }
 
-fn account(row: &SqliteRow) -> Result<Account, sqlx::Error> {
+pub(super) fn account(row: &SqliteRow) -> Result<Account, sqlx::Error> {
     let profile_types: String = row.try_get("profile_types")?;
     Ok(Account {
         id: row::id(row, "account_id")?,

@@ -4,7 +4,7 @@ use natter_model::id::Position;
 use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::SqliteStore;
-use super::row::{self, columns, conversations_json, messages_json};
+use super::row::{self, columns, conversations_json, keys_json, messages_json};
 use crate::batch::{Batch, Changes, Erasures};
 use crate::fold::Row;
 use crate::messages::Misfit;
@@ -25,50 +25,71 @@ impl SqliteStore {
     }
 }
 
-async fn load_rows(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<Vec<Row>, sqlx::Error> {
+pub(super) async fn load_rows(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<Vec<Row>, sqlx::Error> {
     let below = batch.erased_below().unwrap_or(Position::START);
     let rows = sqlx::query(concat!(
         "SELECT ",
         columns!(),
         " FROM messages WHERE message_id IN (SELECT value FROM json_each(?1)) \
-         OR (conversation_id IS NULL AND message_id < ?2)"
+         OR (conversation_id IS NULL AND message_id < ?2) \
+         OR message_id IN (
+             SELECT m.message_id FROM json_each(?3) k CROSS JOIN messages m
+             WHERE m.conversation_id = k.value ->> 0 AND m.sender_id = k.value ->> 1 AND m.client_id = k.value ->> 2
+             AND m.client_id IS NOT NULL AND m.is_resend = 0) \
+         OR message_id IN (
+             SELECT m.message_id FROM messages r CROSS JOIN messages m
+             USING (conversation_id, sender_id, client_id)
+             WHERE r.is_resend = 1 AND r.conversation_id IN (SELECT value FROM json_each(?4)))"
     ))
     .bind(messages_json(batch.ids()))
     .bind(below.as_i64())
+    .bind(keys_json(batch.client_keys()))
+    .bind(conversations_json(batch.erased()))
     .fetch_all(connection)
     .await?;
     rows.iter().map(row::row).collect()
 }
 
-async fn load_erasures(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<Erasures, sqlx::Error> {
-    let rows = sqlx::query(
-        "SELECT conversation_id, erased_seq FROM erasures WHERE conversation_id IN (SELECT value FROM json_each(?))",
-    )
-    .bind(conversations_json(batch.conversations().into_keys()))
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(|row| Ok((row::id(row, "conversation_id")?, row::position(row, "erased_seq")?))).collect()
+pub(super) async fn load_erasures(
+    connection: &mut SqliteConnection,
+    batch: &Batch<'_>,
+) -> Result<Erasures, sqlx::Error> {
+    let rows = sqlx::query("SELECT * FROM erasures WHERE conversation_id IN (SELECT value FROM json_each(?))")
+        .bind(conversations_json(batch.conversations().into_keys()))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(row::erasure).collect()
 }
 
 async fn save(connection: &mut SqliteConnection, changes: &Changes) -> Result<(), sqlx::Error> {
     erase(connection, changes).await?;
+    // Updates too go out before they come in: so no client key is there twice in between.
+    let outdated = changes.removals.iter().copied().chain(changes.updates.iter().map(|row| row.id));
+    sqlx::query("DELETE FROM messages WHERE message_id IN (SELECT value FROM json_each(?))")
+        .bind(messages_json(outdated))
+        .execute(&mut *connection)
+        .await?;
     let rows: Vec<&Row> = changes.inserts.iter().chain(&changes.updates).collect();
     for rows in rows.chunks(ROWS_PER_INSERT) {
-        let mut insert = QueryBuilder::<Sqlite>::new(concat!("INSERT OR REPLACE INTO messages (", columns!(), ") "));
+        let mut insert = QueryBuilder::<Sqlite>::new(concat!("INSERT INTO messages (", columns!(), ") "));
         insert.push_values(rows, |values, row| row::push(values, row));
         insert.build().persistent(false).execute(&mut *connection).await?;
     }
     for mark in &changes.marks {
         sqlx::query(
-            "INSERT INTO read_marks (conversation_id, account_id, message_id, touched_seq) VALUES (?, ?, ?, ?)
+            "INSERT INTO read_marks (conversation_id, account_id, message_id, touched_seq, username, read_at)
+             VALUES (?, ?, ?, ?, ?, ?)
              ON CONFLICT (conversation_id, account_id) DO UPDATE
-             SET message_id = excluded.message_id, touched_seq = excluded.touched_seq
+             SET message_id = excluded.message_id, touched_seq = excluded.touched_seq, username = excluded.username,
+                 read_at = excluded.read_at
              WHERE (excluded.message_id, excluded.touched_seq) > (message_id, touched_seq)",
         )
         .bind(mark.conversation.as_i64())
         .bind(mark.account.as_i64())
         .bind(mark.message.as_i64())
         .bind(mark.touched_seq.as_i64())
+        .bind(&mark.username)
+        .bind(mark.read_at.as_micros())
         .execute(&mut *connection)
         .await?;
     }
@@ -76,23 +97,23 @@ async fn save(connection: &mut SqliteConnection, changes: &Changes) -> Result<()
 }
 
 async fn erase(connection: &mut SqliteConnection, changes: &Changes) -> Result<(), sqlx::Error> {
-    if !changes.removals.is_empty() {
-        sqlx::query("DELETE FROM messages WHERE message_id IN (SELECT value FROM json_each(?))")
-            .bind(messages_json(changes.removals.iter().copied()))
-            .execute(&mut *connection)
-            .await?;
-    }
-    for (conversation, erased) in &changes.erasures {
-        sqlx::query("INSERT OR REPLACE INTO erasures (conversation_id, erased_seq) VALUES (?, ?)")
-            .bind(conversation.as_i64())
-            .bind(erased.as_i64())
-            .execute(&mut *connection)
-            .await?;
+    for (conversation, erasure) in &changes.erasures {
+        sqlx::query(
+            "INSERT OR REPLACE INTO erasures (conversation_id, erased_seq, account_id, username, erased_at)
+             VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(conversation.as_i64())
+        .bind(erasure.erased_seq.as_i64())
+        .bind(erasure.actor.id.as_i64())
+        .bind(&erasure.actor.username)
+        .bind(erasure.at.as_micros())
+        .execute(&mut *connection)
+        .await?;
         for table in ["messages", "read_marks"] {
             let statement = format!("DELETE FROM {table} WHERE conversation_id = ? AND message_id < ?");
             sqlx::query(AssertSqlSafe(statement))
                 .bind(conversation.as_i64())
-                .bind(erased.as_i64())
+                .bind(erasure.erased_seq.as_i64())
                 .execute(&mut *connection)
                 .await?;
         }

@@ -10,9 +10,11 @@ use super::SqliteStore;
 use super::error::translate;
 use super::row::{self, conversations_json, message_columns};
 use crate::batch::Batch;
+use crate::changes::QUERY;
 use crate::error::StoreError;
 use crate::messages::{Deleted, Message, MessageStore, Misfit, Order, Page, PageQuery, Summary};
 use crate::page::Place;
+use crate::resend::ClientKey;
 
 #[async_trait]
 impl MessageStore for SqliteStore {
@@ -36,7 +38,7 @@ impl MessageStore for SqliteStore {
         let row = sqlx::query(concat!(
             "SELECT ",
             message_columns!(),
-            " FROM messages WHERE message_id = ? AND conversation_id IS NOT NULL"
+            " FROM messages WHERE message_id = ? AND conversation_id IS NOT NULL AND NOT is_resend"
         ))
         .bind(id.as_i64())
         .fetch_optional(&self.readers)
@@ -56,6 +58,40 @@ impl MessageStore for SqliteStore {
         latest: usize,
     ) -> Result<Vec<Summary>, StoreError> {
         self.read_summaries(account, conversations, latest).await.map_err(translate)
+    }
+
+    async fn changes(
+        &self,
+        conversation: ConversationId,
+        since: Position,
+        upto: Position,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let rows = sqlx::query(QUERY)
+            .bind(conversation.as_i64())
+            .bind(since.as_i64())
+            .bind(upto.as_i64())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(translate)?;
+        let changes = rows.iter().map(row::change);
+        changes.map(|change| Ok(change.map_err(translate)?.into_entry(conversation))).collect()
+    }
+
+    async fn sent_as(&self, key: &ClientKey) -> Result<Option<Message>, StoreError> {
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            message_columns!(),
+            " FROM messages WHERE conversation_id = ? AND sender_id = ? AND client_id = ? AND is_resend = 0"
+        ))
+        .bind(key.conversation.as_i64())
+        .bind(key.sender.as_i64())
+        .bind(&key.client_id)
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(translate)?;
+        row.as_ref().map(row::message).transpose().map_err(translate)
     }
 
     async fn import(&self, messages: &[Message]) -> Result<(), StoreError> {
@@ -89,7 +125,7 @@ impl SqliteStore {
         let mut transaction = self.readers.begin().await?;
         let count: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM messages
-             WHERE conversation_id IN (SELECT value FROM json_each(?)) AND (? OR NOT is_deleted)",
+             WHERE conversation_id IN (SELECT value FROM json_each(?)) AND (? OR NOT is_deleted) AND NOT is_resend",
         )
         .bind(&conversations)
         .bind(with_deleted)
@@ -107,7 +143,7 @@ impl SqliteStore {
             let among = if query.conversations.len() == 1 { "=" } else { "IN" };
             let statement = format!(
                 "SELECT {} FROM messages WHERE conversation_id {among} (SELECT value FROM json_each(?))
-                 AND (? OR NOT is_deleted) ORDER BY timestamp {direction}, message_id {direction} LIMIT ? OFFSET ?",
+                 AND (? OR NOT is_deleted) AND NOT is_resend ORDER BY timestamp {direction}, message_id {direction} LIMIT ? OFFSET ?",
                 message_columns!()
             );
             let rows = sqlx::query(AssertSqlSafe(statement))
@@ -129,12 +165,11 @@ impl SqliteStore {
         latest: usize,
     ) -> Result<Vec<Summary>, sqlx::Error> {
         let mut transaction = self.readers.begin().await?;
-        // touched_seq is never below message_id, so the index on it leads straight to the unread tail.
         let counts = sqlx::query(
             "SELECT asked.conversation_id,
                  (SELECT count(*) FROM messages m
-                  WHERE m.conversation_id = asked.conversation_id AND m.touched_seq > asked.mark
-                  AND m.message_id > asked.mark AND m.sender_id <> ?2 AND NOT m.is_deleted
+                  WHERE m.conversation_id = asked.conversation_id AND m.message_id > asked.mark
+                  AND m.sender_id <> ?2 AND NOT m.is_deleted AND NOT m.is_resend
                   AND NOT (m.event_id IS NULL AND m.is_read)) AS unread
              FROM (SELECT value AS conversation_id,
                        coalesce((SELECT message_id FROM read_marks r
@@ -152,7 +187,7 @@ impl SqliteStore {
             let mut newest = sqlx::query(concat!(
                 "SELECT ",
                 message_columns!(),
-                " FROM messages WHERE conversation_id = ? ORDER BY timestamp DESC, message_id DESC LIMIT ?"
+                " FROM messages WHERE conversation_id = ? AND NOT is_resend ORDER BY timestamp DESC, message_id DESC LIMIT ?"
             ))
             .bind(conversation.as_i64())
             .bind(i64::try_from(latest).unwrap_or(i64::MAX))

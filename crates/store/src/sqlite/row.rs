@@ -1,13 +1,17 @@
-//! Rows of the table `messages`, out of SQLite and into it.
+//! Rows, out of SQLite and into it.
 
+use natter_model::event::Actor;
 use natter_model::id::{AccountId, ConversationId, EventId, MessageId, Position};
 use natter_model::timestamp::Timestamp;
 use sqlx::query_builder::Separated;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, Sqlite};
 
-use crate::fold::{Posted, Row, State};
+use crate::batch::Erasure;
+use crate::changes::Change;
+use crate::fold::{Posted, ReadMark, Row, State};
 use crate::messages::Message;
+use crate::resend::ClientKey;
 use crate::waiting::Waiting;
 
 /// The columns of a [`Message`].
@@ -22,7 +26,8 @@ macro_rules! message_columns {
 macro_rules! columns {
     () => {
         "message_id, conversation_id, sender_id, sender_name, content, attachment, timestamp, is_read, read_at, \
-         is_deleted, edited_at, event_id, client_id, edited_seq, read_seq, touched_seq, waiting"
+         is_deleted, edited_at, event_id, client_id, is_resend, edited_seq, read_seq, deleted_seq, deleted_at, touched_seq, \
+         waiting"
     };
 }
 
@@ -53,8 +58,11 @@ pub(super) fn row(row: &SqliteRow) -> Result<Row, sqlx::Error> {
             message: message(row)?,
             event: event_id(row)?,
             client_id: row.try_get("client_id")?,
+            is_resend: row.try_get("is_resend")?,
             edited_seq: position(row, "edited_seq")?,
             read_seq: position(row, "read_seq")?,
+            deleted_seq: position(row, "deleted_seq")?,
+            deleted_at: time(row, "deleted_at")?,
             touched_seq: position(row, "touched_seq")?,
         })),
     };
@@ -83,8 +91,11 @@ pub(super) fn push(mut values: Separated<'_, Sqlite, &'static str>, row: &Row) {
         .push_bind(message.and_then(|message| message.edited_at).map(Timestamp::as_micros))
         .push_bind(posted.and_then(|posted| posted.event).map(|event| event.as_bytes().to_vec()))
         .push_bind(posted.and_then(|posted| posted.client_id.as_deref()))
+        .push_bind(posted.is_some_and(|posted| posted.is_resend))
         .push_bind(seq(|posted| posted.edited_seq))
         .push_bind(seq(|posted| posted.read_seq))
+        .push_bind(seq(|posted| posted.deleted_seq))
+        .push_bind(posted.and_then(|posted| posted.deleted_at).map(Timestamp::as_micros))
         .push_bind(waiting.map_or_else(|| seq(|posted| posted.touched_seq), |waiting| waiting.last().as_i64()))
         .push_bind(waiting.map(Waiting::encode));
 }
@@ -114,6 +125,40 @@ fn event_id(row: &SqliteRow) -> Result<Option<EventId>, sqlx::Error> {
     id.map(|id| id.map(EventId::from_bytes)).map_err(|error| decode_error("event_id", error))
 }
 
+/// A read mark out of its row.
+pub(super) fn mark(row: &SqliteRow) -> Result<ReadMark, sqlx::Error> {
+    Ok(ReadMark {
+        conversation: id(row, "conversation_id")?,
+        account: id::<AccountId>(row, "account_id")?,
+        message: id(row, "message_id")?,
+        touched_seq: position(row, "touched_seq")?,
+        username: row.try_get("username")?,
+        read_at: Timestamp::from_micros(row.try_get("read_at")?),
+    })
+}
+
+/// The end of a conversation out of its row.
+pub(super) fn erasure(row: &SqliteRow) -> Result<(ConversationId, Erasure), sqlx::Error> {
+    let actor = Actor { id: id(row, "account_id")?, username: row.try_get("username")? };
+    let at = Timestamp::from_micros(row.try_get("erased_at")?);
+    Ok((id(row, "conversation_id")?, Erasure { erased_seq: position(row, "erased_seq")?, actor, at }))
+}
+
+/// A change out of a row of the query for them.
+pub(super) fn change(row: &SqliteRow) -> Result<Change, sqlx::Error> {
+    Ok(Change {
+        position: position(row, "position")?,
+        kind: row.try_get("kind")?,
+        message: id(row, "message_id")?,
+        actor: Actor { id: id(row, "account_id")?, username: row.try_get("username")? },
+        at: Timestamp::from_micros(row.try_get("happened_at")?),
+        content: row.try_get("content")?,
+        attachment: row.try_get("attachment")?,
+        client_id: row.try_get("client_id")?,
+        event: event_id(row)?,
+    })
+}
+
 fn decode_error(column: &str, error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
     sqlx::Error::ColumnDecode { index: column.to_owned(), source: Box::new(error) }
 }
@@ -126,4 +171,10 @@ pub(super) fn conversations_json(ids: impl IntoIterator<Item = ConversationId>) 
 /// Ids as a JSON array, for `json_each`.
 pub(super) fn messages_json(ids: impl IntoIterator<Item = MessageId>) -> String {
     serde_json::Value::from_iter(ids.into_iter().map(MessageId::get)).to_string()
+}
+
+/// Keys as a JSON array of arrays, for `json_each`.
+pub(super) fn keys_json(keys: impl IntoIterator<Item = ClientKey>) -> String {
+    let keys = keys.into_iter().map(|key| serde_json::json!([key.conversation, key.sender, key.client_id]));
+    serde_json::Value::from_iter(keys).to_string()
 }

@@ -1,9 +1,16 @@
 //! The contract on SQLite, and what only a file has.
 
+use natter_model::event::Body;
+use natter_model::id::Position;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::{OpenError, SqliteStore};
 use crate::accounts::{AccountStore, NewAccount};
+use crate::contract::chatter::{conversation, message};
+use crate::messages::MessageStore as _;
 
 async fn fresh() -> (SqliteStore, TempDir) {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -30,6 +37,39 @@ async fn what_was_stored_is_there_when_the_file_is_opened_again() {
     assert_eq!(files, ["store.sqlite"], "nothing is left beside the file");
     let store = SqliteStore::open(&folder.path().join("store.sqlite")).await.expect("the file can be opened again");
     assert!(store.account(id).await.expect("the store answers").is_some());
+}
+
+/// What the tables held before they knew of deletes' places, of resends and of readers' names.
+const FILLED: &str = "
+INSERT INTO messages (message_id, conversation_id, sender_id, sender_name, content, timestamp, is_read, read_at,
+    is_deleted, event_id, client_id, edited_seq, read_seq, touched_seq) VALUES
+    (1, 1, 2, 'ana', '', 5, FALSE, NULL, TRUE, NULL, NULL, 0, 0, 1),
+    (10, 1, 2, 'ana', '', 10, TRUE, 12, TRUE, zeroblob(16), 'a', 11, 12, 13),
+    (14, 1, 3, 'bob', 'once', 14, FALSE, NULL, FALSE, zeroblob(16), 'a', 0, 0, 14),
+    (15, 1, 3, 'bob', 'once', 15, FALSE, NULL, FALSE, zeroblob(16), 'a', 0, 0, 15);
+INSERT INTO read_marks VALUES (1, 3, 10, 12);
+INSERT INTO erasures VALUES (2, 20);";
+
+#[tokio::test]
+async fn a_filled_file_of_an_earlier_version_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.sqlite");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut connection = SqliteConnection::connect_with(&options).await.expect("a new file can be opened");
+    let first = super::MIGRATIONS.iter().take(2).cloned().collect();
+    Migrator::with_migrations(first).run(&mut connection).await.expect("the first tables can be made");
+    sqlx::raw_sql(FILLED).execute(&mut connection).await.expect("the tables take rows");
+    connection.close().await.expect("the file can be closed");
+    let store = SqliteStore::open(&path).await.expect("the file can be brought up to date");
+    let told = async |id| {
+        let told = store.changes(conversation(id), Position::START, Position::new(99), 99).await;
+        told.expect("the store answers")
+    };
+    let here = told(1).await;
+    assert_eq!(here.iter().map(|entry| entry.position.get()).collect::<Vec<_>>(), [10, 12, 13, 14]);
+    assert_eq!((here[1].event.actor.username.as_str(), here[1].event.at.as_micros()), ("bob", 12));
+    assert_eq!(told(2).await[0].event.body, Body::ConversationDeleted);
+    assert_eq!(store.message(message(15)).await.expect("the store answers"), None);
 }
 
 #[tokio::test]

@@ -1,0 +1,44 @@
+-- What a reader is told who comes back: where and when messages were deleted, who marked them as read and when, who ended
+-- a conversation. And messages that their sender had sent before: those are in the table, but told nowhere.
+
+ALTER TABLE messages
+    ADD COLUMN deleted_seq bigint NOT NULL DEFAULT 0,
+    ADD COLUMN deleted_at timestamptz,
+    ADD COLUMN is_resend boolean NOT NULL DEFAULT FALSE;
+
+-- Where earlier deletes stand was not noted, but not behind this. Messages imported as deleted were not in the log.
+UPDATE messages SET deleted_seq = touched_seq, deleted_at = timestamp WHERE is_deleted AND touched_seq > message_id;
+UPDATE messages SET is_resend = TRUE WHERE client_id IS NOT NULL AND EXISTS (
+    SELECT FROM messages first WHERE first.conversation_id = messages.conversation_id
+    AND first.sender_id = messages.sender_id AND first.client_id = messages.client_id
+    AND first.message_id < messages.message_id);
+
+ALTER TABLE read_marks
+    ADD COLUMN username text NOT NULL DEFAULT '',
+    ADD COLUMN read_at timestamptz NOT NULL DEFAULT to_timestamp(0);
+
+UPDATE read_marks SET
+    username = coalesce(known.username, ''),
+    read_at = coalesce(message.read_at, to_timestamp(0))
+FROM read_marks mark
+LEFT JOIN messages message ON message.message_id = mark.message_id
+LEFT JOIN (SELECT sender_id, max(sender_name) AS username FROM messages GROUP BY sender_id) known
+    ON known.sender_id = mark.account_id
+WHERE mark.conversation_id = read_marks.conversation_id AND mark.account_id = read_marks.account_id;
+
+-- Who ended earlier conversations was not noted; nobody is shown it. The first account stands in.
+ALTER TABLE erasures
+    ADD COLUMN account_id bigint NOT NULL DEFAULT 1,
+    ADD COLUMN username text NOT NULL DEFAULT '',
+    ADD COLUMN erased_at timestamptz NOT NULL DEFAULT to_timestamp(0);
+
+DROP INDEX messages_by_touch;
+CREATE INDEX messages_by_id ON messages (conversation_id, message_id);
+CREATE INDEX messages_by_edit ON messages (conversation_id, edited_seq) WHERE edited_seq > 0;
+CREATE INDEX messages_by_delete ON messages (conversation_id, deleted_seq) WHERE deleted_seq > 0;
+CREATE INDEX read_marks_by_touch ON read_marks (conversation_id, touched_seq);
+
+DROP INDEX messages_by_client_id;
+CREATE UNIQUE INDEX messages_by_client_id ON messages (conversation_id, sender_id, client_id)
+    WHERE client_id IS NOT NULL AND NOT is_resend;
+CREATE INDEX messages_resent ON messages (conversation_id, sender_id, client_id) WHERE is_resend;
