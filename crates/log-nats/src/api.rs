@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::layout::{CONSUMER, STREAM};
+use crate::link::in_time;
 
 /// How long JetStream may take for an answer. An election of a stream's leader takes up to about as long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -45,7 +46,7 @@ pub(crate) async fn ask<T: DeserializeOwned>(
 async fn request<T: DeserializeOwned>(client: &Client, subject: String, question: Bytes) -> Result<T, ApiError> {
     let request = Request::new().payload(question).timeout(Some(PATIENCE));
     let unanswered = |error: &dyn std::error::Error| ApiError::Unanswered(error.to_string());
-    let answer = client.send_request(format!("$JS.API.{subject}"), request).await;
+    let answer = in_time(client.send_request(format!("$JS.API.{subject}"), request)).await;
     let answer = answer.map_err(|error| unanswered(&error))?;
     match serde_json::from_slice(&answer.payload).map_err(|error| unanswered(&error))? {
         Response::Ok(answer) => Ok(answer),
@@ -80,9 +81,8 @@ impl Replies {
     /// Asks on this subject.
     pub(crate) async fn ask(client: &Client, subject: String, question: Bytes) -> Result<Self, LogError> {
         let inbox = client.new_inbox();
-        let unavailable = |error: &dyn std::error::Error| LogError::Unavailable(error.to_string());
-        let subscriber = client.subscribe(inbox.clone()).await.map_err(|error| unavailable(&error))?;
-        client.publish_with_reply(subject, inbox, question).await.map_err(|error| unavailable(&error))?;
+        let subscriber = in_time(client.subscribe(inbox.clone())).await?;
+        in_time(client.publish_with_reply(subject, inbox, question)).await?;
         Ok(Self { subscriber })
     }
 

@@ -10,12 +10,11 @@ use async_nats::jetstream::{self, ErrorCode, stream};
 use bytes::Bytes;
 use natter_log::port::{Appended, LogError};
 use natter_model::event::Event;
-use natter_model::id::Position;
 use natter_proto::record;
 
 use crate::api::info;
 use crate::layout::{STREAM, events_of};
-use crate::link::Link;
+use crate::link::{Link, jittered};
 
 /// How often an event is sent at most. Each try waits for its acknowledgement, so that this is about ten seconds when
 /// nothing answers: long enough for the stream's replicas to elect a new leader, and as long as a person waits.
@@ -31,14 +30,14 @@ pub(crate) async fn append(link: &Link, event: &Event) -> Result<Appended, LogEr
     let mut tries = 0;
     loop {
         tries += 1;
-        link.up_soon().await?;
+        let known = link.verified().await?;
         let error = match publish(link, &subject, &id, record.clone()).await {
-            Ok(ack) => return Ok(Appended { position: Position::new(ack.sequence), duplicate: ack.duplicate }),
+            Ok(ack) => return link.end.acknowledged(known, &ack).inspect_err(|_| link.look_soon()),
             Err(error) => error,
         };
         match Failure::of(&error) {
             Failure::Final(refusal) => return Err(refusal),
-            Failure::NotStored if tries < TRIES => tokio::time::sleep(PAUSE).await,
+            Failure::NotStored if tries < TRIES => tokio::time::sleep(jittered(PAUSE)).await,
             Failure::Unknown if tries < TRIES => {}
             Failure::NotStored | Failure::Unknown => return Err(why(link, &error).await),
         }

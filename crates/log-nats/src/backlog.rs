@@ -9,15 +9,13 @@ use async_nats::{Request, Subject};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use natter_log::port::{Consumer, Delivery, LogError};
-use natter_model::event::Entry;
 use natter_model::id::Position;
-use natter_proto::record;
 use serde_json::json;
 use tokio::sync::watch;
 
 use crate::api::{PATIENCE, Replies, Reply, info};
 use crate::layout::{CONSUMER, STREAM};
-use crate::link::{Link, QUEUE};
+use crate::link::{Link, QUEUE, in_time};
 
 /// Records per request: all of them must fit into the queue of the client, which drops what does not.
 const BATCH: usize = QUEUE / 2;
@@ -32,6 +30,8 @@ const REST: Duration = Duration::from_secs(1);
 pub(crate) struct Puller {
     link: Arc<Link>,
     connects: watch::Receiver<u64>,
+    /// The line that records come over.
+    line: u64,
     /// What is under way. Kept here, like what has come, so that `next` may be dropped at any time.
     pull: Option<Pull>,
     come: VecDeque<(Position, jetstream::Message)>,
@@ -48,14 +48,21 @@ struct Pull {
 
 impl Puller {
     pub(crate) fn new(link: Arc<Link>) -> Self {
-        let connects = link.connects();
-        Self { link, connects, pull: None, come: VecDeque::new(), drained: false, held: HashMap::new() }
+        let (connects, line) = (link.connects(), link.line());
+        Self { link, connects, line, pull: None, come: VecDeque::new(), drained: false, held: HashMap::new() }
     }
 
     /// Asks for up to `wanted` of the records at hand, or if there are none, for the next one that comes.
     async fn begin(&mut self, wanted: usize) -> Result<(), LogError> {
         self.link.up().await;
         self.connects.mark_unchanged();
+        // What stands at positions that were used before must not reach the store as if it were the first.
+        self.link.verified().await?;
+        // Nor must they if only the store knows: whoever takes records gets the chance to ask it.
+        let line = self.link.line();
+        if std::mem::replace(&mut self.line, line) != line {
+            return Err(LogError::Unavailable("the line to NATS was made anew".to_owned()));
+        }
         let (wanted, question) = if self.drained {
             let question = json!({
                 "batch": 1,
@@ -119,12 +126,8 @@ impl Puller {
             if let Some(reply) = &message.reply {
                 self.held.insert(position, reply.clone());
             }
-            deliveries.push(match record::decode_event(&message.payload) {
-                Ok(event) => Delivery::Entry(Entry { position, previous: Position::START, event }),
-                Err(reason) => {
-                    Delivery::Unreadable { position, bytes: message.payload.clone(), reason: reason.to_string() }
-                }
-            });
+            self.link.end.see(position);
+            deliveries.push(Delivery::of_record(position, &message.payload));
         }
         deliveries.sort_by_key(Delivery::position);
         deliveries
@@ -150,14 +153,14 @@ impl Consumer for Puller {
         let acknowledged = join_all(held.map(|(position, reply)| async move {
             // Asked as a question, the server answers when it knows.
             let question = Request::new().payload(AckKind::Ack.into()).timeout(Some(PATIENCE));
-            (position, client.send_request(reply, question).await)
+            (position, in_time(client.send_request(reply, question)).await)
         }))
         .await;
         let mut outcome = Ok(());
         for (position, acknowledged) in acknowledged {
             match acknowledged {
                 Ok(_) => drop(self.held.remove(&position)),
-                Err(error) => outcome = Err(LogError::Unavailable(error.to_string())),
+                Err(error) => outcome = Err(error),
             }
         }
         outcome
@@ -166,8 +169,7 @@ impl Consumer for Puller {
     async fn hand_back(&mut self, positions: &[Position]) -> Result<(), LogError> {
         for position in positions {
             if let Some(reply) = self.held.remove(position) {
-                let sent = self.link.client.publish(reply, AckKind::Nak(Some(REST)).into()).await;
-                sent.map_err(|error| LogError::Unavailable(error.to_string()))?;
+                in_time(self.link.client.publish(reply, AckKind::Nak(Some(REST)).into())).await?;
             }
         }
         Ok(())

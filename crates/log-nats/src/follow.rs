@@ -1,6 +1,7 @@
 //! Following a conversation: a plain subscription to what the stream republishes, and to signals.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_nats::header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE};
@@ -14,21 +15,21 @@ use tokio::sync::watch;
 use tokio::task::coop;
 
 use crate::api::number;
+use crate::end::End;
 use crate::layout::{is_signal, live_of};
 use crate::leader;
-use crate::link::{Link, QUEUE};
+use crate::link::{Link, QUEUE, in_time};
 
 /// See [`natter_log::port::Log::follow`].
 pub(crate) async fn follow(link: &Link, conversation: ConversationId) -> Result<Feed, LogError> {
     link.up_soon().await?;
     let mut connects = link.connects();
     connects.mark_unchanged();
-    let subscriber = link.client.subscribe(live_of(conversation)).await;
-    let subscriber = subscriber.map_err(|error| LogError::Unavailable(error.to_string()))?;
+    let subscriber = in_time(link.client.subscribe(live_of(conversation))).await?;
     // The subscription counts once the server has it, and the other servers of a cluster know. An answer from the
     // stream's leader to something asked after it says so.
     leader::head(link, conversation).await?;
-    let follower = Follower { subscriber, connects, run: 0 };
+    let follower = Follower { subscriber, connects, end: Arc::clone(&link.end), run: 0 };
     Ok(Feed::new(stream::unfold(follower, |mut follower| async move {
         let heard = follower.next().await?;
         Some((heard, follower))
@@ -38,6 +39,7 @@ pub(crate) async fn follow(link: &Link, conversation: ConversationId) -> Result<
 struct Follower {
     subscriber: Subscriber,
     connects: watch::Receiver<u64>,
+    end: Arc<End>,
     /// Messages taken since the queue was last found empty.
     run: usize,
 }
@@ -62,6 +64,9 @@ impl Follower {
             match next {
                 Next::Message(message) => {
                     if let Some(heard) = heard(&message) {
+                        if let Heard::Entry(entry) = &heard {
+                            self.end.see(entry.position);
+                        }
                         return Some(heard);
                     }
                 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use natter_log::port::{Appended, Backlog, Consumer, Feed, Log, LogError};
+use natter_log::mend::{Mend, Substitute};
+use natter_log::port::{Appended, Backlog, Consumer, Delivery, Feed, Log, LogError};
 use natter_model::event::{Entry, Event, Signal};
 use natter_model::id::{ConversationId, Position};
 use natter_proto::record;
@@ -11,8 +12,8 @@ use tokio::sync::watch;
 
 use crate::backlog::{Puller, consumer_info};
 use crate::layout::signals_of;
-use crate::link::{BadUrl, Link, State};
-use crate::{append, follow, leader, read};
+use crate::link::{BadUrl, Link, State, in_time};
+use crate::{append, end, follow, leader, mend, read, scan};
 
 /// The log in the JetStream of a NATS server or cluster, as [`provision`](crate::provision()) sets it up.
 ///
@@ -54,6 +55,26 @@ impl Log for JetStream {
         leader::head(&self.link, conversation).await
     }
 
+    async fn oldest(&self) -> Result<Position, LogError> {
+        self.link.up_soon().await?;
+        Ok(self.link.end.look(&self.link.client).await?.oldest)
+    }
+
+    async fn last(&self) -> Result<Position, LogError> {
+        self.link.up_soon().await?;
+        Ok(end::ask(&self.link.client).await?.last)
+    }
+
+    async fn scan(&self, after: Position, limit: usize) -> Result<Vec<Delivery>, LogError> {
+        scan::scan(&self.link, after, limit).await
+    }
+
+    fn expect_at_least(&self, position: Position) {
+        if self.link.end.tell(position) {
+            self.link.look_soon();
+        }
+    }
+
     async fn follow(&self, conversation: ConversationId) -> Result<Feed, LogError> {
         follow::follow(&self.link, conversation).await
     }
@@ -62,8 +83,14 @@ impl Log for JetStream {
         // While there is no line, the client would keep it for later, when it is no longer true.
         self.link.is_up()?;
         let subject = signals_of(signal.conversation);
-        let signalled = self.link.client.publish(subject, record::encode_signal(signal).into()).await;
-        signalled.map_err(|error| LogError::Unavailable(error.to_string()))
+        in_time(self.link.client.publish(subject, record::encode_signal(signal).into())).await
+    }
+}
+
+#[async_trait]
+impl Mend for JetStream {
+    async fn put_back(&self, last: Position, substitutes: &[Substitute]) -> Result<Vec<bool>, LogError> {
+        mend::put_back(&self.link, last, substitutes).await
     }
 }
 

@@ -8,6 +8,8 @@ pub(crate) const STREAM: &str = "CHAT";
 pub(crate) const CONSUMER: &str = "persistence";
 /// The subjects of the stream: one per conversation.
 pub(crate) const EVENTS: &str = "chat.*";
+/// Where fillers go: 0 is no conversation.
+pub(crate) const FILLERS: &str = "chat.0";
 /// Where the stream repeats what it has taken.
 pub(crate) const REPUBLISHED: &str = "live.{{wildcard(1)}}.event";
 

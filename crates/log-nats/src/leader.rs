@@ -3,10 +3,9 @@
 use async_nats::jetstream::ErrorCode;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use natter_log::port::LogError;
+use natter_log::port::{Delivery, LogError};
 use natter_model::event::Entry;
 use natter_model::id::{ConversationId, Position};
-use natter_proto::record;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -28,8 +27,11 @@ pub(crate) async fn entry(link: &Link, position: Position) -> Result<Option<Entr
     let Some(stored) = stored(link, json!({ "seq": position.get() })).await? else { return Ok(None) };
     let unreadable = |reason: String| LogError::Unreadable { position, reason };
     let bytes = BASE64_STANDARD.decode(&stored.data).map_err(|error| unreadable(error.to_string()))?;
-    let event = record::decode_event(&bytes).map_err(|error| unreadable(error.to_string()))?;
-    Ok(Some(Entry { position, previous: Position::START, event }))
+    match Delivery::of_record(position, &bytes.into()) {
+        Delivery::Entry(entry) => Ok(Some(entry)),
+        Delivery::Unreadable { reason, .. } => Err(unreadable(reason)),
+        Delivery::Filler { .. } => Ok(None),
+    }
 }
 
 #[derive(Deserialize)]

@@ -3,25 +3,30 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_nats::jetstream::{Context, ContextBuilder, ErrorCode, stream};
+use async_nats::jetstream::{Context, ContextBuilder};
 use async_nats::{Client, ConnectOptions, Event, ServerAddr, connection};
 use natter_log::port::LogError;
+use natter_model::id::Position;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::api::{PATIENCE, info};
+use crate::api::PATIENCE;
+use crate::end::{self, End};
 use crate::layout::STREAM;
 
 /// Messages that wait for one subscriber in this process. Beyond it NATS's client leaves out the newest.
 pub(crate) const QUEUE: usize = 1024;
+/// The first pause before trying to connect again.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause between two tries to connect: short, since a new server is up within seconds.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// A line that is dead without having been closed is noticed after about three of these.
-const PING_EVERY: Duration = Duration::from_secs(10);
+/// A line that is dead without having been closed, or whose server hangs, is left at the third of these without an answer.
+const PING_EVERY: Duration = Duration::from_secs(3);
+/// Longest wait until a server that takes the connection says what it is; one that hangs does not.
+const CONNECT: Duration = Duration::from_secs(3);
 /// How often a line that is up is looked at without a cause.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often it is looked at while something is missing.
@@ -41,6 +46,13 @@ pub enum State {
     NoJetStream,
     /// JetStream is there, but not the stream: `natter provision` has not run.
     NoStream,
+    /// The stream has lost its tail, or was made anew: nothing is appended, until `natter repair` has run.
+    WentBackwards {
+        /// The highest position that it is known to have come to.
+        known: Position,
+        /// Where it ends now.
+        found: Position,
+    },
     /// Everything is there.
     Ready,
 }
@@ -51,6 +63,7 @@ impl fmt::Display for State {
             Self::Connecting => f.write_str("connecting to NATS"),
             Self::NoJetStream => f.write_str("JetStream does not answer"),
             Self::NoStream => write!(f, "NATS has no stream {STREAM}: run `natter provision`"),
+            Self::WentBackwards { known, found } => LogError::WentBackwards { known: *known, found: *found }.fmt(f),
             Self::Ready => f.write_str("ready"),
         }
     }
@@ -60,6 +73,8 @@ impl fmt::Display for State {
 pub(crate) struct Link {
     pub(crate) client: Client,
     pub(crate) context: Context,
+    pub(crate) end: Arc<End>,
+    woken: Arc<Notify>,
     state: watch::Receiver<State>,
     connects: watch::Receiver<u64>,
     _keeper: AbortOnDropHandle<()>,
@@ -73,8 +88,8 @@ impl Link {
         let options = options()
             .retry_on_initial_connect()
             .reconnect_delay_callback(|attempts| {
-                let doubled = Duration::from_millis(50) * 2_u32.saturating_pow(attempts.min(10) as u32);
-                doubled.min(LONGEST_PAUSE)
+                let doubled = FIRST_PAUSE * 2_u32.saturating_pow(attempts.min(10) as u32);
+                jittered(doubled.min(LONGEST_PAUSE))
             })
             .event_callback(move |event| {
                 if matches!(event, Event::Connected | Event::Disconnected | Event::Closed) {
@@ -86,9 +101,16 @@ impl Link {
         let context = context(client.clone());
         let (state_sender, state) = watch::channel(State::Connecting);
         let (connects_sender, connects) = watch::channel(0);
-        let keeper = Keeper { client: client.clone(), woken, state: state_sender, connects: connects_sender };
+        let end = Arc::new(End::default());
+        let keeper = Keeper {
+            client: client.clone(),
+            end: Arc::clone(&end),
+            woken: Arc::clone(&woken),
+            state: state_sender,
+            connects: connects_sender,
+        };
         let keeper = AbortOnDropHandle::new(tokio::spawn(keeper.run()));
-        Ok(Self { client, context, state, connects, _keeper: keeper })
+        Ok(Self { client, context, end, woken, state, connects, _keeper: keeper })
     }
 
     pub(crate) fn state(&self) -> watch::Receiver<State> {
@@ -98,6 +120,11 @@ impl Link {
     /// Changes whenever a line has been made anew; everything sent over the one before may be lost.
     pub(crate) fn connects(&self) -> watch::Receiver<u64> {
         self.connects.clone()
+    }
+
+    /// Which line it is, of those that were made so far.
+    pub(crate) fn line(&self) -> u64 {
+        end::line(&self.client)
     }
 
     /// Whether a server is connected right now.
@@ -121,11 +148,39 @@ impl Link {
     pub(crate) async fn up_soon(&self) -> Result<(), LogError> {
         timeout(PATIENCE, self.up()).await.map_err(|_| LogError::Unavailable(State::Connecting.to_string()))
     }
+
+    /// Waits until the stream was looked at over the line that is up, but not long. See [`End::verified`].
+    pub(crate) async fn verified(&self) -> Result<Position, LogError> {
+        self.up_soon().await?;
+        self.end.verified(&self.client, PATIENCE).await
+    }
+
+    /// Has the line looked at without waiting for the next time.
+    pub(crate) fn look_soon(&self) {
+        self.woken.notify_one();
+    }
 }
 
 /// The parts of a connection's options that all share.
 pub(crate) fn options() -> ConnectOptions {
-    ConnectOptions::new().name("natter").subscription_capacity(QUEUE).ping_interval(PING_EVERY)
+    ConnectOptions::new()
+        .name("natter")
+        .subscription_capacity(QUEUE)
+        .ping_interval(PING_EVERY)
+        .connection_timeout(CONNECT)
+}
+
+/// Between half of it and all of it, so that processes that lost the same server do not come back all at once.
+pub(crate) fn jittered(pause: Duration) -> Duration {
+    rand::random_range(pause / 2..=pause)
+}
+
+/// What the client does, or an error if it does not get to it: it waits while its queue to a server that hangs is full.
+pub(crate) async fn in_time<T, E: fmt::Display>(doing: impl Future<Output = Result<T, E>>) -> Result<T, LogError> {
+    match timeout(PATIENCE, doing).await {
+        Ok(done) => done.map_err(|error| LogError::Unavailable(error.to_string())),
+        Err(_) => Err(LogError::Unavailable("NATS takes nothing in".to_owned())),
+    }
 }
 
 fn context(client: Client) -> Context {
@@ -145,6 +200,7 @@ fn server(url: &str) -> Result<ServerAddr, BadUrl> {
 /// Keeps an eye on the line, and tells how far it is.
 struct Keeper {
     client: Client,
+    end: Arc<End>,
     woken: Arc<Notify>,
     state: watch::Sender<State>,
     connects: watch::Sender<u64>,
@@ -153,7 +209,7 @@ struct Keeper {
 impl Keeper {
     async fn run(self) {
         loop {
-            let connects = self.client.statistics().connects.load(Ordering::Relaxed);
+            let connects = end::line(&self.client);
             self.connects.send_if_modified(|known| std::mem::replace(known, connects) != connects);
             let state = if self.client.connection_state() == connection::State::Connected {
                 tokio::select! {
@@ -163,7 +219,9 @@ impl Keeper {
             } else {
                 State::Connecting
             };
-            self.state.send_if_modified(|known| std::mem::replace(known, state) != state);
+            if self.state.send_if_modified(|known| std::mem::replace(known, state) != state) {
+                Self::tell(state);
+            }
             let pause = if state == State::Ready { LOOK_EVERY } else { LOOK_AGAIN_EVERY };
             // The client drops an event rather than wait, so events alone are not enough.
             let _ = timeout(pause, self.woken.notified()).await;
@@ -171,10 +229,21 @@ impl Keeper {
     }
 
     async fn look(&self) -> State {
-        match info::<stream::Info>(&self.client, format!("STREAM.INFO.{STREAM}")).await {
+        match self.end.look(&self.client).await {
             Ok(_) => State::Ready,
-            Err(error) if error.is(ErrorCode::STREAM_NOT_FOUND) => State::NoStream,
+            Err(LogError::WentBackwards { known, found }) => State::WentBackwards { known, found },
+            Err(LogError::NotProvisioned(_)) => State::NoStream,
             Err(_) => State::NoJetStream,
+        }
+    }
+
+    fn tell(state: State) {
+        match state {
+            State::WentBackwards { known, found } => {
+                tracing::error!(log.known = %known, log.found = %found, "{state}");
+            }
+            State::Ready => tracing::info!("the log is ready"),
+            State::Connecting | State::NoJetStream | State::NoStream => tracing::warn!("no log: {state}"),
         }
     }
 }

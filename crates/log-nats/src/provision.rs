@@ -94,8 +94,8 @@ pub enum ProvisionError {
     },
 }
 
-const THE_STREAM: &str = "the stream CHAT";
-const THE_CONSUMER: &str = "the consumer persistence";
+pub(crate) const THE_STREAM: &str = "the stream CHAT";
+pub(crate) const THE_CONSUMER: &str = "the consumer persistence";
 
 /// Makes the stream and the consumer at these servers (see [`JetStream::connect`](crate::JetStream::connect)), or
 /// changes what differs. Safe to run at any time, also while the services run. What others have set and Natter does not
@@ -219,7 +219,7 @@ fn is_as_wanted(there: &consumer::Config, wanted: &pull::Config) -> bool {
         && there.max_ack_pending == wanted.max_ack_pending
 }
 
-fn refused(what: &'static str, error: ApiError) -> ProvisionError {
+pub(crate) fn refused(what: &'static str, error: ApiError) -> ProvisionError {
     match error {
         ApiError::Refused(refusal) => ProvisionError::Refused { what, reason: refusal.to_string() },
         ApiError::Unanswered(reason) => ProvisionError::Unreachable(reason),

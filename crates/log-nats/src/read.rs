@@ -17,11 +17,11 @@ use crate::leader;
 use crate::link::{Link, QUEUE};
 
 /// Records per answer: all of them must fit into the queue of the client, which drops what does not.
-const BATCH: usize = QUEUE / 2;
+pub(crate) const BATCH: usize = QUEUE / 2;
 /// Bytes per answer, about: more would make other subscriptions on the same line wait.
-const BATCH_BYTES: usize = 4 << 20;
+pub(crate) const BATCH_BYTES: usize = 4 << 20;
 /// How long a replica that lags gets before it, or another, is asked again.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 
 /// See [`natter_log::port::Log::read`].
 pub(crate) async fn read(
@@ -118,7 +118,7 @@ async fn last_up_to(link: &Link, conversation: ConversationId, position: Positio
 }
 
 /// The records that answer the question, in order.
-async fn direct_get(link: &Link, question: &Value) -> Result<Vec<Message>, LogError> {
+pub(crate) async fn direct_get(link: &Link, question: &Value) -> Result<Vec<Message>, LogError> {
     link.up_soon().await?;
     let question = question.to_string().into_bytes();
     let mut replies = Replies::ask(&link.client, format!("$JS.API.DIRECT.GET.{STREAM}"), question.into()).await?;
@@ -134,7 +134,7 @@ async fn direct_get(link: &Link, question: &Value) -> Result<Vec<Message>, LogEr
     }
 }
 
-fn position_of(message: &Message) -> Result<Position, LogError> {
+pub(crate) fn position_of(message: &Message) -> Result<Position, LogError> {
     number(message.headers.as_ref(), NATS_SEQUENCE)
         .map(Position::new)
         .ok_or_else(|| LogError::Unavailable("NATS answered with a record that has no sequence".to_owned()))

@@ -8,7 +8,9 @@ use natter_log::contract::fixtures::{conversation, positions_of, posted, typing}
 use natter_log::port::{Appended, Backlog, Heard, Log, LogError};
 use natter_log_nats::{JetStream, State, StreamSettings, provision};
 use natter_model::id::Position;
+use natter_tests::proxy::{Cut, Proxy, Upstream};
 use natter_tests::servers::nats::NatsServer;
+use natter_tests::wait::{until, within_patience};
 use provisioned::{Provisioned, becomes};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,4 +108,53 @@ async fn a_consumer_goes_on_after_an_outage() {
     }
     consumer.acknowledge(&delivered).await.expect("they are acknowledged");
     assert_eq!(log.floor().await.expect("the log answers"), second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs_is_left_and_used_again_when_it_runs_on() {
+    let Provisioned { log, server } = Provisioned::new(Position::START).await;
+    let here = conversation(1);
+    let mut feed = log.follow(here).await.expect("it can be followed");
+    server.process().expect("it runs").pause();
+    let event = posted(here, "into the void");
+    let refused = log.append(&event).await;
+    assert!(matches!(refused, Err(LogError::Unavailable(_))), "{refused:?}");
+    becomes(&log, State::Connecting).await;
+    let refused = log.head(here).await;
+    assert!(matches!(refused, Err(LogError::Unavailable(_))), "{refused:?}");
+
+    server.process().expect("it runs").resume();
+    becomes(&log, State::Ready).await;
+    let position = log.append(&event).await.expect("the log takes it").position;
+    // Whether the first try reached the server after all or not, it stands there once.
+    let read = log.read(here, Position::START, 9).await.expect("the log reads");
+    assert_eq!(read.iter().map(|entry| entry.position).collect::<Vec<_>>(), [position]);
+    // What came over the new line may be heard first.
+    while feed.next().await.expect("the feed goes on") != Heard::Interrupted {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_is_cut_without_a_word_is_made_anew() {
+    let server = NatsServer::started().await;
+    provision(&server.url(), &StreamSettings::default()).await.expect("the server takes the stream");
+    let proxy = Proxy::open(vec![Upstream::Port(server.port())]).await;
+    let log = JetStream::connect(&format!("nats://127.0.0.1:{}", proxy.port())).await.expect("the URL is one");
+    becomes(&log, State::Ready).await;
+    let mut consumer = log.consume().await.expect("there is a backlog");
+    log.append(&posted(conversation(1), "before")).await.expect("the log takes it");
+    assert_eq!(consumer.next(9).await.expect("it delivers").len(), 1);
+    let waiting = tokio::spawn(async move {
+        loop {
+            match consumer.next(9).await {
+                Ok(deliveries) => return deliveries.len(),
+                Err(error) => assert!(matches!(error, LogError::Unavailable(_)), "{error}"),
+            }
+        }
+    });
+
+    // Lines that are made from now on are passed on.
+    proxy.cut(Cut::Swallow);
+    let event = posted(conversation(1), "after");
+    until("the log takes messages again", async || log.append(&event).await.ok()).await;
+    assert_eq!(within_patience("the consumer to go on", waiting).await.expect("it does not panic"), 1);
 }

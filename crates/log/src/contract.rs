@@ -5,10 +5,12 @@ pub mod backlog;
 pub mod fixtures;
 pub mod following;
 pub mod reading;
+pub mod whole;
 
 use async_trait::async_trait;
 use natter_model::id::{ConversationId, Position};
 
+use crate::mend::Mend;
 use crate::port::{Backlog, Log};
 
 /// A log under test: empty, and nobody else's.
@@ -19,6 +21,9 @@ pub trait Subject: Send + Sync {
 
     /// The same log's backlog.
     fn backlog(&self) -> &dyn Backlog;
+
+    /// The same log, to be mended.
+    fn mend(&self) -> &dyn Mend;
 
     /// Puts bytes that need not be an event into the conversation, and answers where they stand.
     async fn append_raw(&self, conversation: ConversationId, bytes: &[u8]) -> Position;
@@ -65,6 +70,19 @@ macro_rules! log_contract {
             consumers_share_the_records,
             delivers_what_is_no_event_as_unreadable,
         }}
+        $crate::log_contract! { $fresh, $crate::contract::whole::{
+            a_scan_tells_everything,
+            a_filler_says_nothing,
+            a_log_that_went_backwards_says_so,
+            what_is_lost_is_put_back_exactly_there,
+            what_came_between_stays,
+        }}
+        #[tokio::test(flavor = "multi_thread")]
+        async fn the_ends_are_known() {
+            for first in [1, 1 << 44].map(::natter_model::id::Position::new) {
+                $crate::contract::whole::the_ends_are_known(&$fresh(first).await, first).await;
+            }
+        }
         #[tokio::test(flavor = "multi_thread")]
         async fn a_new_log_begins_where_it_is_told() {
             let first = ::natter_model::id::Position::new(1 << 44);

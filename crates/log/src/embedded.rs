@@ -2,6 +2,7 @@
 
 mod consumer;
 mod desk;
+mod end;
 mod file;
 mod followers;
 mod records;
@@ -18,13 +19,15 @@ use natter_model::id::{ConversationId, EventId, Position};
 use natter_proto::record;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::port::{Appended, Backlog, Consumer, Feed, Heard, Log, LogError};
+use crate::mend::{Mend, Substitute};
+use crate::port::{Appended, Backlog, Consumer, Delivery, Feed, Heard, Log, LogError};
 use consumer::Reader;
 use desk::Desk;
+use end::End;
 pub use file::OpenError;
 use followers::Followers;
 use records::Records;
-use writer::{Append, Command, Writer};
+use writer::{Append, Command, Place, Writer};
 
 /// The largest record, in bytes: what a NATS server takes by default, so that both logs refuse the same events.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
@@ -45,6 +48,7 @@ pub struct Embedded {
     followers: Arc<Followers>,
     desk: watch::Sender<Desk>,
     floor: Arc<AtomicU64>,
+    end: Arc<End>,
     // Both are `Some` until the log is dropped.
     commands: Option<mpsc::Sender<Command>>,
     writer: Option<JoinHandle<()>>,
@@ -60,6 +64,7 @@ impl Embedded {
         let records = Records::new(opened.database);
         let desk = watch::Sender::new(Desk::new(opened.next - 1, opened.floor, opened.acknowledged));
         let floor = Arc::new(AtomicU64::new(opened.floor));
+        let end = Arc::new(End::new(opened.next - 1));
         let (commands, queue) = mpsc::channel(QUEUE);
         let writer = Writer {
             database: records.database(),
@@ -68,12 +73,13 @@ impl Embedded {
             followers: Arc::clone(&followers),
             desk: desk.clone(),
             floor: Arc::clone(&floor),
+            end: Arc::clone(&end),
         };
         let writer = std::thread::Builder::new()
             .name("log-writer".to_owned())
             .spawn(|| writer.run())
             .map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
-        Ok(Self { records, followers, desk, floor, commands: Some(commands), writer: Some(writer) })
+        Ok(Self { records, followers, desk, floor, end, commands: Some(commands), writer: Some(writer) })
     }
 
     /// Resolves when the log has ended by itself, because a write failed: nothing will be taken or told any more, and
@@ -82,34 +88,39 @@ impl Embedded {
         self.commands.as_ref().expect("there until the log is dropped").closed().await;
     }
 
-    async fn append_record(
-        &self,
-        id: EventId,
-        conversation: ConversationId,
-        record: Vec<u8>,
-        event: Option<Event>,
-    ) -> Result<Appended, LogError> {
+    /// `None`: the end is elsewhere than the place.
+    async fn append_record(&self, record: Record, place: Place) -> Result<Option<Appended>, LogError> {
+        self.send_record(record, place).await?.await.map_err(|_| writer_gone())?
+    }
+
+    /// Returns once the record has its place in the queue; what has become of it is told later.
+    async fn send_record(&self, record: Record, place: Place) -> Result<Outcome, LogError> {
+        let Record { id, conversation, bytes: record, event } = record;
         if record.len() > MAX_RECORD_BYTES {
             return Err(LogError::TooLarge);
         }
         let commands = self.commands.as_ref().expect("there until the log is dropped");
         let (reply, answer) = oneshot::channel();
-        let append = Append { id, conversation, record, event, reply };
+        let append = Append { id, conversation, record, event, place, reply };
         commands.send(Command::Append(append)).await.map_err(|_| writer_gone())?;
-        answer.await.map_err(|_| writer_gone())?
+        Ok(answer)
     }
 
     /// Appends bytes that need not be an event, as a broker would take them from anybody.
     #[cfg(test)]
     async fn append_raw(&self, conversation: ConversationId, bytes: &[u8]) -> Result<Appended, LogError> {
-        self.append_record(EventId::fresh(), conversation, bytes.to_vec(), None).await
+        let (id, conversation, bytes) = (EventId::fresh(), conversation.get(), bytes.to_vec());
+        let appended = self.append_record(Record { id, conversation, bytes, event: None }, Place::Next).await?;
+        Ok(appended.expect("a new record comes next"))
     }
 }
 
 #[async_trait]
 impl Log for Embedded {
     async fn append(&self, event: &Event) -> Result<Appended, LogError> {
-        self.append_record(event.id, event.conversation, record::encode_event(event), Some(event.clone())).await
+        self.end.check()?;
+        let appended = self.append_record(Record::of(event), Place::Next).await?;
+        Ok(appended.expect("the end is always next"))
     }
 
     async fn read(&self, conversation: ConversationId, after: Position, limit: usize) -> Result<Vec<Entry>, LogError> {
@@ -124,6 +135,24 @@ impl Log for Embedded {
         self.records.blocking(move |records| records.head(conversation)).await
     }
 
+    async fn oldest(&self) -> Result<Position, LogError> {
+        self.end.check()?;
+        let last = self.end.last();
+        self.records.blocking(move |records| records.oldest(last)).await
+    }
+
+    async fn last(&self) -> Result<Position, LogError> {
+        Ok(self.end.last())
+    }
+
+    async fn scan(&self, after: Position, limit: usize) -> Result<Vec<Delivery>, LogError> {
+        self.records.blocking(move |records| records.scan(after, limit)).await
+    }
+
+    fn expect_at_least(&self, position: Position) {
+        self.end.expect_at_least(position);
+    }
+
     async fn follow(&self, conversation: ConversationId) -> Result<Feed, LogError> {
         Ok(Followers::follow(&self.followers, conversation))
     }
@@ -135,10 +164,53 @@ impl Log for Embedded {
 }
 
 #[async_trait]
+impl Mend for Embedded {
+    async fn put_back(&self, last: Position, substitutes: &[Substitute]) -> Result<Vec<bool>, LogError> {
+        let mut outcomes = Vec::with_capacity(substitutes.len());
+        for (substitute, position) in substitutes.iter().zip(last.get() + 1..) {
+            let record = match substitute {
+                Substitute::Event(event) => Record::of(event),
+                Substitute::Filler => {
+                    Record { id: EventId::fresh(), conversation: 0, bytes: substitute.encode(), event: None }
+                }
+            };
+            outcomes.push(self.send_record(record, Place::At(position)).await?);
+        }
+        let mut stand = Vec::with_capacity(outcomes.len());
+        for outcome in outcomes {
+            stand.push(outcome.await.map_err(|_| writer_gone())??.is_some());
+        }
+        Ok(stand)
+    }
+}
+
+/// What has become of a record.
+type Outcome = oneshot::Receiver<Result<Option<Appended>, LogError>>;
+
+/// What is to be appended.
+struct Record {
+    id: EventId,
+    conversation: u64,
+    bytes: Vec<u8>,
+    event: Option<Event>,
+}
+
+impl Record {
+    fn of(event: &Event) -> Self {
+        Self {
+            id: event.id,
+            conversation: event.conversation.get(),
+            bytes: record::encode_event(event),
+            event: Some(event.clone()),
+        }
+    }
+}
+
+#[async_trait]
 impl Backlog for Embedded {
     async fn consume(&self) -> Result<Box<dyn Consumer>, LogError> {
         let commands = self.commands.as_ref().expect("there until the log is dropped");
-        Ok(Box::new(Reader::new(self.records.clone(), self.desk.clone(), commands.downgrade())))
+        Ok(Box::new(Reader::new(self.records.clone(), self.desk.clone(), Arc::clone(&self.end), commands.downgrade())))
     }
 
     async fn floor(&self) -> Result<Position, LogError> {

@@ -3,4 +3,5 @@
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod embedded;
+pub mod mend;
 pub mod port;

@@ -7,8 +7,13 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use natter_model::event::{Entry, Event, Signal};
 use natter_model::id::{ConversationId, Position};
+use natter_proto::record;
 
 /// The conversations' log: ordered, durable once acknowledged.
+///
+/// It knows the highest position it was told of or acknowledged. While it ends before that one, its tail is lost, and
+/// appends are refused with [`LogError::WentBackwards`]: they would be given positions that were used before. It is as
+/// before once it ends there again, or further on.
 #[async_trait]
 pub trait Log: Send + Sync + 'static {
     /// Returns once the event is durable. The same event id again (within the log's memory of ids, two minutes at
@@ -23,12 +28,27 @@ pub trait Log: Send + Sync + 'static {
     /// that one and perhaps of others behind it.
     async fn read(&self, conversation: ConversationId, after: Position, limit: usize) -> Result<Vec<Entry>, LogError>;
 
-    /// The entry at exactly this position, of whichever conversation. Its `previous` is not filled in.
+    /// The entry at exactly this position, of whichever conversation; a filler is none. Its `previous` is not filled in.
     async fn entry(&self, position: Position) -> Result<Option<Entry>, LogError>;
 
     /// Where the conversation's last record stands, be it readable or not; [`Position::START`] if the log holds none.
     /// Counts every append that was acknowledged before the call.
     async fn head(&self, conversation: ConversationId) -> Result<Position, LogError>;
+
+    /// Everything behind this position that was ever appended, to whichever conversation, is still in the log. An error
+    /// while the log went backwards: then nobody knows.
+    async fn oldest(&self) -> Result<Position, LogError>;
+
+    /// Where the log's last record stands, or stood; the next one comes behind it. Counts every append that was
+    /// acknowledged before the call.
+    async fn last(&self) -> Result<Position, LogError>;
+
+    /// Up to `limit` records after `after`, of all conversations, oldest first, and all that were acknowledged before
+    /// the call. Fewer than `limit`: there are no more.
+    async fn scan(&self, after: Position, limit: usize) -> Result<Vec<Delivery>, LogError>;
+
+    /// The log has come to this position before; so every acknowledged append says too.
+    fn expect_at_least(&self, position: Position);
 
     /// Everything that happens in the conversation from now on: an entry appended after this returns is in the feed,
     /// unless the feed had to skip it. Each entry names the record before it, so that the reader can tell. One appended
@@ -55,6 +75,7 @@ pub trait Backlog: Send + Sync + 'static {
 pub trait Consumer: Send {
     /// Waits for records, then returns those at hand, 1 to `limit`, in order.
     /// Safe to drop while waiting: nothing is lost. After an error, call again: the consumer goes on when the log does.
+    /// Errs at least once whenever the log may have been another one meanwhile, before it hands out any of its records.
     async fn next(&mut self, limit: usize) -> Result<Vec<Delivery>, LogError>;
 
     /// These records are stored. Returns once the log knows, so that they will not come again.
@@ -78,14 +99,28 @@ pub enum Delivery {
         /// What is wrong with it.
         reason: String,
     },
+    /// A record that says nothing and belongs to no conversation: it only keeps its position from being used again.
+    Filler {
+        /// Where it stands.
+        position: Position,
+    },
 }
 
 impl Delivery {
+    /// What the bytes at this position are.
+    pub fn of_record(position: Position, bytes: &Bytes) -> Self {
+        match record::decode_event(bytes) {
+            Ok(event) => Self::Entry(Entry { position, previous: Position::START, event }),
+            Err(_) if record::is_filler(bytes) => Self::Filler { position },
+            Err(reason) => Self::Unreadable { position, bytes: bytes.clone(), reason: reason.to_string() },
+        }
+    }
+
     /// Where the record stands.
     pub fn position(&self) -> Position {
         match self {
             Self::Entry(entry) => entry.position,
-            Self::Unreadable { position, .. } => *position,
+            Self::Unreadable { position, .. } | Self::Filler { position } => *position,
         }
     }
 }
@@ -137,6 +172,17 @@ pub enum LogError {
     /// The record is larger than the log takes.
     #[error("the event is too large for the log")]
     TooLarge,
+    /// The log has lost its tail, or was made anew: it takes nothing, so that no position is used twice.
+    #[error(
+        "the log went backwards: it ends at {found}, but has been at {known}; it takes nothing until \
+         `natter repair --past {known}` has been run"
+    )]
+    WentBackwards {
+        /// The highest position that it is known to have come to.
+        known: Position,
+        /// Where it ends now.
+        found: Position,
+    },
     /// The log is not set up as Natter needs it.
     #[error("the log is not provisioned: {0}")]
     NotProvisioned(String),

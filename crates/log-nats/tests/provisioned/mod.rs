@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use natter_log::contract::Subject;
+use natter_log::mend::Mend;
 use natter_log::port::{Backlog, Log};
 use natter_log_nats::{JetStream, State, StreamSettings, provision};
 use natter_model::id::{ConversationId, Position};
@@ -41,6 +42,10 @@ impl Subject for Provisioned {
     }
 
     fn backlog(&self) -> &dyn Backlog {
+        &self.log
+    }
+
+    fn mend(&self) -> &dyn Mend {
         &self.log
     }
 

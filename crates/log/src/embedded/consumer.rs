@@ -1,6 +1,7 @@
 //! One reader of the embedded log's backlog.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::desk::Desk;
+use super::end::End;
 use super::records::Records;
 use super::writer::{Acknowledge, Command};
 use crate::port::{Consumer, Delivery, LogError};
@@ -21,6 +23,7 @@ pub(super) struct Reader {
     records: Records,
     desk: watch::Sender<Desk>,
     changes: watch::Receiver<Desk>,
+    end: Arc<End>,
     commands: mpsc::WeakSender<Command>,
     /// Taken from the desk, and not yet returned from `next`: kept here so that `next` may be dropped at any time.
     taken: Vec<u64>,
@@ -28,9 +31,14 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(records: Records, desk: watch::Sender<Desk>, commands: mpsc::WeakSender<Command>) -> Self {
+    pub(super) fn new(
+        records: Records,
+        desk: watch::Sender<Desk>,
+        end: Arc<End>,
+        commands: mpsc::WeakSender<Command>,
+    ) -> Self {
         let changes = desk.subscribe();
-        Self { records, desk, changes, commands, taken: Vec::new(), held: BTreeSet::new() }
+        Self { records, desk, changes, end, commands, taken: Vec::new(), held: BTreeSet::new() }
     }
 
     /// Waits until there is something to take.
@@ -67,6 +75,8 @@ impl Reader {
 impl Consumer for Reader {
     async fn next(&mut self, limit: usize) -> Result<Vec<Delivery>, LogError> {
         let limit = limit.max(1);
+        // What stands at positions that were used before must not reach the store as if it were the first.
+        self.end.check()?;
         loop {
             self.take(limit).await?;
             // There may be more than `limit` from a call that was dropped.

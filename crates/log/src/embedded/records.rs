@@ -6,7 +6,7 @@ use bytes::Bytes;
 use natter_model::event::Entry;
 use natter_model::id::{ConversationId, Position};
 use natter_proto::record;
-use redb::{Database, ReadableDatabase};
+use redb::{Database, ReadableDatabase, ReadableTable};
 
 use super::file::{CONVERSATIONS, RECORDS};
 use crate::port::{Delivery, LogError};
@@ -74,11 +74,10 @@ impl Records {
 
     /// See [`crate::port::Log::entry`].
     pub(super) fn entry(&self, position: Position) -> Result<Option<Entry>, LogError> {
-        let event = self.with_record(position, record::decode_event).map_err(log_error)?;
-        match event {
-            Some(Ok(event)) => Ok(Some(Entry { position, previous: Position::START, event })),
-            Some(Err(reason)) => Err(LogError::Unreadable { position, reason: reason.to_string() }),
-            None => Ok(None),
+        match self.delivery(position).map_err(log_error)? {
+            Some(Delivery::Entry(entry)) => Ok(Some(entry)),
+            Some(Delivery::Unreadable { reason, .. }) => Err(LogError::Unreadable { position, reason }),
+            Some(Delivery::Filler { .. }) | None => Ok(None),
         }
     }
 
@@ -95,6 +94,29 @@ impl Records {
         head().map_err(log_error)
     }
 
+    /// See [`crate::port::Log::oldest`]. Without any record, it is where the log ends.
+    pub(super) fn oldest(&self, last: Position) -> Result<Position, LogError> {
+        let oldest = || -> Result<Position, redb::Error> {
+            let first = self.0.begin_read()?.open_table(RECORDS)?.first()?.map(|(position, _)| position.value());
+            Ok(first.map_or(last, |first| Position::new(first - 1)))
+        };
+        oldest().map_err(log_error)
+    }
+
+    /// See [`crate::port::Log::scan`].
+    pub(super) fn scan(&self, after: Position, limit: usize) -> Result<Vec<Delivery>, LogError> {
+        let scan = || -> Result<Vec<Delivery>, redb::Error> {
+            let records = self.0.begin_read()?.open_table(RECORDS)?;
+            let rows = records.range(after.get().saturating_add(1)..)?.take(limit);
+            rows.map(|row| {
+                let (position, bytes) = row?;
+                Ok(Delivery::of_record(Position::new(position.value()), &Bytes::copy_from_slice(bytes.value())))
+            })
+            .collect()
+        };
+        scan().map_err(log_error)
+    }
+
     /// The records at these positions, those that are there.
     pub(super) fn deliveries(&self, positions: &[u64]) -> Result<Vec<Delivery>, LogError> {
         positions
@@ -104,12 +126,7 @@ impl Records {
     }
 
     fn delivery(&self, position: Position) -> Result<Option<Delivery>, redb::Error> {
-        self.with_record(position, |bytes| match record::decode_event(bytes) {
-            Ok(event) => Delivery::Entry(Entry { position, previous: Position::START, event }),
-            Err(reason) => {
-                Delivery::Unreadable { position, bytes: Bytes::copy_from_slice(bytes), reason: reason.to_string() }
-            }
-        })
+        self.with_record(position, |bytes| Delivery::of_record(position, &Bytes::copy_from_slice(bytes)))
     }
 
     fn with_record<T>(&self, position: Position, see: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, redb::Error> {

@@ -37,6 +37,10 @@ impl Subject for Fresh {
         &self.log
     }
 
+    fn mend(&self) -> &dyn Mend {
+        &self.log
+    }
+
     async fn append_raw(&self, conversation: ConversationId, bytes: &[u8]) -> Position {
         self.log.append_raw(conversation, bytes).await.expect("the log takes it").position
     }

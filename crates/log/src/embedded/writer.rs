@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use natter_model::event::{Entry, Event};
-use natter_model::id::{ConversationId, EventId, Position};
+use natter_model::id::{EventId, Position};
 use redb::{Database, ReadableTable, Table, WriteTransaction};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::desk::Desk;
+use super::end::End;
 use super::file::{ACKNOWLEDGED, CONVERSATIONS, EVENT_IDS, FLOOR, NEXT, RECORDS, STATE};
 use super::followers::Followers;
 use super::records::log_error;
@@ -23,14 +24,26 @@ pub(super) enum Command {
     Acknowledge(Acknowledge),
 }
 
-/// Put a record at the end, unless the id has one already.
+/// Put a record at the end.
 pub(super) struct Append {
     pub(super) id: EventId,
-    pub(super) conversation: ConversationId,
+    /// 0: it is in none.
+    pub(super) conversation: u64,
     pub(super) record: Vec<u8>,
     /// What the record holds, for those who follow; `None` if it is no event.
     pub(super) event: Option<Event>,
-    pub(super) reply: oneshot::Sender<Result<Appended, LogError>>,
+    pub(super) place: Place,
+    /// `None`: the end is elsewhere than the place.
+    pub(super) reply: oneshot::Sender<Result<Option<Appended>, LogError>>,
+}
+
+/// Where a record may be put.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    /// At the end, unless the id has a place already.
+    Next,
+    /// At the end if that is here, whatever the id.
+    At(u64),
 }
 
 /// Remember that these records are stored elsewhere.
@@ -48,6 +61,7 @@ pub(super) struct Writer {
     pub(super) followers: Arc<Followers>,
     pub(super) desk: watch::Sender<Desk>,
     pub(super) floor: Arc<AtomicU64>,
+    pub(super) end: Arc<End>,
 }
 
 /// What a batch has come to, once it is on the disk.
@@ -55,7 +69,7 @@ struct Written {
     next: u64,
     floor: u64,
     /// For each append of the batch, in order: what it came to, and the record before it in its conversation.
-    appended: Vec<(Appended, Position)>,
+    appended: Vec<Option<(Appended, Position)>>,
 }
 
 impl Writer {
@@ -95,22 +109,25 @@ impl Writer {
         for command in batch {
             match command {
                 Command::Append(append) => {
-                    let before = event_ids.get(append.id.as_bytes())?.map(|position| position.value());
-                    let (position, previous) = match before {
-                        Some(position) => (position, Position::START),
-                        None => {
+                    let before = event_ids.get(append.id.as_bytes())?.map(|position| Position::new(position.value()));
+                    let appended = match (append.place, before) {
+                        (Place::At(position), _) if position != written.next => None,
+                        (Place::Next, Some(position)) => {
+                            Some((Appended { position, duplicate: true }, Position::START))
+                        }
+                        (_, before) => {
                             let position = written.next;
-                            let conversation = append.conversation.get();
-                            let previous = last_of(&conversations, conversation)?;
-                            event_ids.insert(append.id.as_bytes(), position)?;
+                            let previous = last_of(&conversations, append.conversation)?;
+                            if before.is_none() {
+                                event_ids.insert(append.id.as_bytes(), position)?;
+                            }
                             records.insert(position, append.record.as_slice())?;
-                            conversations.insert((conversation, position), ())?;
+                            conversations.insert((append.conversation, position), ())?;
                             written.next += 1;
-                            (position, previous)
+                            Some((Appended { position: Position::new(position), duplicate: false }, previous))
                         }
                     };
-                    let appended = Appended { position: Position::new(position), duplicate: before.is_some() };
-                    written.appended.push((appended, previous));
+                    written.appended.push(appended);
                 }
                 Command::Acknowledge(acknowledge) => {
                     for &position in acknowledge.positions.iter().filter(|position| **position > written.floor) {
@@ -132,17 +149,20 @@ impl Writer {
     fn announce(&mut self, batch: impl Iterator<Item = Command>, written: Written) {
         self.next = written.next;
         self.floor.store(written.floor, Ordering::Release);
+        self.end.move_to(self.next - 1);
         let mut appended = written.appended.into_iter();
         for command in batch {
             match command {
                 Command::Append(append) => {
-                    let (appended, previous) = appended.next().expect("there is one for each append of the batch");
-                    if let (Some(event), false) = (append.event, appended.duplicate) {
-                        let entry = Entry { position: appended.position, previous, event };
-                        self.followers.tell(append.conversation, &Heard::Entry(entry));
+                    let appended = appended.next().expect("there is one for each append of the batch");
+                    if let (Some(event), Some((Appended { position, duplicate: false }, previous))) =
+                        (append.event, appended)
+                    {
+                        let conversation = event.conversation;
+                        self.followers.tell(conversation, &Heard::Entry(Entry { position, previous, event }));
                     }
                     // Whoever no longer waits will not miss the answer.
-                    let _ = append.reply.send(Ok(appended));
+                    let _ = append.reply.send(Ok(appended.map(|(appended, _)| appended)));
                 }
                 Command::Acknowledge(acknowledge) => {
                     let _ = acknowledge.reply.send(Ok(()));
