@@ -7,6 +7,7 @@ pub mod grpc;
 pub mod lifecycle;
 pub mod limits;
 pub mod listen;
+pub mod metrics;
 pub mod ops;
 pub mod readiness;
 pub mod secret;

@@ -1,9 +1,10 @@
-//! The port for whoever looks after the program: `/livez` and `/readyz`.
+//! The port for whoever looks after the program: `/livez`, `/readyz` and `/metrics`.
 
 use std::net::SocketAddr;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -13,7 +14,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::exit::Misconfigured;
 use crate::listen;
+use crate::metrics::Metrics;
 use crate::readiness::Readiness;
+
+/// Prometheus' text format, as it names it.
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The ops port, taken and not yet served.
 #[derive(Debug)]
@@ -27,6 +32,7 @@ pub struct Ops {
 #[must_use = "dropping it ends the answers"]
 pub struct Probes {
     _server: AbortOnDropHandle<()>,
+    _upkeep: AbortOnDropHandle<()>,
 }
 
 impl Ops {
@@ -42,27 +48,41 @@ impl Ops {
         self.address
     }
 
-    /// `/livez` is 200 as long as the program runs; `/readyz` is 200 or 503 and says what is waited for. Answers also
-    /// while the program drains: keep the guard until the end.
-    pub fn serve(self, readiness: Readiness) -> Probes {
-        let router = router(readiness);
+    /// `/livez` is 200 as long as the program runs; `/readyz` is 200 or 503 and says what is waited for;
+    /// `/metrics` is for Prometheus. Answers also while the program drains: keep the guard until the end.
+    pub fn serve(self, readiness: Readiness, metrics: Metrics) -> Probes {
+        let router = router(readiness, metrics.clone());
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(self.listener, router).await {
                 tracing::error!(%error, "the ops port is closed");
             }
         });
-        Probes { _server: AbortOnDropHandle::new(server) }
+        let upkeep = tokio::spawn(async move { metrics.keep_up().await });
+        Probes { _server: AbortOnDropHandle::new(server), _upkeep: AbortOnDropHandle::new(upkeep) }
     }
 }
 
-fn router(readiness: Readiness) -> Router {
-    Router::new().route("/livez", get(async || "alive\n")).route("/readyz", get(readyz)).with_state(readiness)
+fn router(readiness: Readiness, metrics: Metrics) -> Router {
+    Router::new()
+        .route("/livez", get(async || "alive\n"))
+        .route("/readyz", get(readyz).with_state(readiness))
+        .route("/metrics", get(scrape).with_state(metrics))
 }
 
 async fn readyz(State(readiness): State<Readiness>) -> Response {
     let waiting = readiness.waiting_for();
     let status = if waiting.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": waiting.is_empty(), "waiting_for": waiting }))).into_response()
+}
+
+async fn scrape(State(metrics): State<Metrics>) -> Response {
+    match metrics.render().await {
+        Ok(text) => ([(CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "cannot tell what was counted");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -77,7 +97,7 @@ mod tests {
         let request = Request::get(path).body(Body::empty()).unwrap();
         let response = router.clone().oneshot(request).await.unwrap();
         let status = response.status();
-        let body = to_bytes(response.into_body(), 1024).await.unwrap();
+        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
@@ -85,7 +105,7 @@ mod tests {
     async fn probes_tell_what_is_waited_for() {
         let drain = CancellationToken::new();
         let readiness = Readiness::new(&["postgres"], drain.clone());
-        let router = router(readiness.clone());
+        let router = router(readiness.clone(), Metrics::detached());
         readiness.waiting("postgres", "connection refused");
         let (status, body) = ask(&router, "/readyz").await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
@@ -95,5 +115,6 @@ mod tests {
         drain.cancel();
         assert_eq!(ask(&router, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(ask(&router, "/livez").await.0, StatusCode::OK);
+        assert_eq!(ask(&router, "/metrics").await.0, StatusCode::OK);
     }
 }

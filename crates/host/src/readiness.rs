@@ -99,6 +99,19 @@ impl Readiness {
         }
     }
 
+    /// Follows what is told of this need until the program drains or nobody tells any more. While `is_not_met`, it says
+    /// `why`.
+    pub async fn follow(&self, need: &'static str, mut is_not_met: watch::Receiver<bool>, why: &str) {
+        loop {
+            if *is_not_met.borrow_and_update() {
+                self.waiting(need, why);
+            } else {
+                self.ready(need);
+            }
+            let Some(Ok(())) = self.drain.run_until_cancelled(is_not_met.changed()).await else { return };
+        }
+    }
+
     /// Whether the need is met. `None`: the program drains.
     async fn check<E: Display>(&self, need: &'static str, check: impl Future<Output = Result<(), E>>) -> Option<bool> {
         let outcome = self.drain.run_until_cancelled(time::timeout(CHECK_TIMEOUT, check)).await?;
@@ -170,6 +183,21 @@ mod tests {
             assert_eq!(changes.next().await, None);
         };
         tokio::join!(readiness.watch("store", async || *answers.borrow()), driving);
+    }
+
+    #[tokio::test]
+    async fn what_is_told_of_a_need_counts() {
+        let readiness = Readiness::new(&[], CancellationToken::new());
+        let (is_crowded, told) = watch::channel(true);
+        let mut changes = readiness.changes();
+        assert_eq!(changes.next().await, Some(true));
+        let driving = async {
+            assert_eq!(changes.next().await, Some(false));
+            is_crowded.send(false).unwrap();
+            assert_eq!(changes.next().await, Some(true));
+            drop(is_crowded);
+        };
+        tokio::join!(readiness.follow("room", told, "too many"), driving);
     }
 
     #[tokio::test(start_paused = true)]

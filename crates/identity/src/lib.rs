@@ -5,4 +5,5 @@ mod jws;
 pub mod key;
 pub mod minter;
 pub mod password;
+pub mod unproven;
 pub mod verifier;

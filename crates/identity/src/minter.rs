@@ -71,6 +71,11 @@ impl Minter {
         Self { key: key.clone(), lifetimes }
     }
 
+    /// As long as the longest of its tokens is good.
+    pub fn longest(&self) -> Duration {
+        self.lifetimes.access.max(self.lifetimes.refresh)
+    }
+
     /// A new refresh token.
     pub fn refresh(&self, subject: &Subject, now: Timestamp) -> Minted {
         self.mint(TokenType::Refresh, claims_of(subject), now)

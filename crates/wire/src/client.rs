@@ -1,5 +1,7 @@
 //! The frames that clients send.
 
+use std::fmt;
+
 use natter_model::id::MessageId;
 use natter_model::text::{MAX_CONTENT_CHARS, strip};
 use serde_json::{Map, Value};
@@ -64,6 +66,28 @@ pub enum Request {
     },
     /// Answer.
     Ping,
+    /// Go on with this access token.
+    Auth {
+        /// The token.
+        token: BearerToken,
+    },
+}
+
+/// A token, which no log shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BearerToken(String);
+
+impl BearerToken {
+    /// The token itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for BearerToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[token]")
+    }
 }
 
 /// Reads a text frame. Never fails: what is wrong with the frame is in it.
@@ -84,6 +108,7 @@ fn read_members(members: &Map<String, Value>) -> ClientFrame {
         Some("edit") => Ok(Deed::Edit),
         Some("delete") => Ok(Deed::Delete),
         Some("ping") => Ok(Deed::Ping),
+        Some("auth") => Ok(Deed::Auth),
         Some(_) => Err(Problem::UnknownType),
     };
     let request = match &deed {
@@ -93,6 +118,7 @@ fn read_members(members: &Map<String, Value>) -> ClientFrame {
         Ok(Deed::Edit) => edit(members),
         Ok(Deed::Delete) => existing(members).map(|message| Request::Delete { message }),
         Ok(Deed::Ping) => Ok(Request::Ping),
+        Ok(Deed::Auth) => auth(members),
         Err(problem) => Err(problem.clone()),
     };
     let echo = Echo { client_id: echoed(members, "client_id"), message_id: echoed(members, "message_id") };
@@ -122,6 +148,11 @@ fn typing(members: &Map<String, Value>) -> Result<Request, Problem> {
         Some(Value::Bool(is_typing)) => Ok(Request::Typing { is_typing: *is_typing }),
         Some(_) => Err(Problem::InvalidIsTyping),
     }
+}
+
+fn auth(members: &Map<String, Value>) -> Result<Request, Problem> {
+    let token = required(members, "token").and_then(Value::as_str).ok_or(Problem::TokenRequired)?;
+    Ok(Request::Auth { token: BearerToken(token.to_owned()) })
 }
 
 fn checked(content: &str) -> Result<(), Problem> {

@@ -6,4 +6,5 @@ pub mod media;
 pub mod problem;
 pub mod python;
 pub mod query;
+pub mod retry;
 pub mod server;

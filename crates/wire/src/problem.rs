@@ -1,9 +1,10 @@
 //! What can be wrong with a client's frame: a stable code for programs, a text for people.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use natter_model::text::MAX_CONTENT_CHARS;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// What a client frame asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,11 +21,12 @@ pub enum Deed {
     Delete,
     /// To hear that the server is there.
     Ping,
+    /// Show a new token.
+    Auth,
 }
 
-/// Why it is not done. Serializes as its `code`, which never changes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+/// Why it is not done. Serializes as its [`code`](Problem::code).
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
     /// The frame is not JSON.
     InvalidJson,
@@ -33,7 +35,7 @@ pub enum Problem {
     /// The frame is binary.
     BinaryFrame,
     /// The frame is longer than this many bytes.
-    FrameTooLarge(#[serde(skip)] usize),
+    FrameTooLarge(usize),
     /// The frame's `type` is a text that means nothing.
     UnknownType,
     /// Content is absent or nothing.
@@ -53,7 +55,7 @@ pub enum Problem {
     /// `message_id` is no integer.
     InvalidMessageId,
     /// There is no message with this id here.
-    MessageNotFound(#[serde(skip)] String),
+    MessageNotFound(String),
     /// `is_typing` is neither true nor false.
     InvalidIsTyping,
     /// Somebody else sent the message.
@@ -64,21 +66,71 @@ pub enum Problem {
     AlreadyDeleted,
     /// The conversation is gone.
     ConversationNotFound,
-    /// It cannot be done now; try again.
-    Unavailable,
+    /// The client takes part in the conversation no longer.
+    NotAParticipant,
+    /// `token` is absent, nothing, or no text.
+    TokenRequired,
+    /// The new token is no access token, expired, revoked, or does not open this conversation.
+    TokenNotValid,
+    /// The new token is that of another account.
+    OtherAccount,
+    /// It cannot be done now; it may be in this time.
+    Unavailable(Duration),
+    /// The client, or its account, asks for more than its share; there is room again in this time.
+    RateLimited(Duration),
     /// `since` is no position, or one that the log has not reached; what comes is what is new.
     PositionUnknown,
 }
 
 impl Problem {
+    /// What a program knows it by. Never changes.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidJson => "invalid_json",
+            Self::NotAnObject => "not_an_object",
+            Self::BinaryFrame => "binary_frame",
+            Self::FrameTooLarge(_) => "frame_too_large",
+            Self::UnknownType => "unknown_type",
+            Self::ContentRequired => "content_required",
+            Self::ContentNotText => "content_not_text",
+            Self::ContentBlank => "content_blank",
+            Self::ContentTooLong => "content_too_long",
+            Self::NullCharacter => "null_character",
+            Self::InvalidClientId => "invalid_client_id",
+            Self::MessageIdRequired => "message_id_required",
+            Self::InvalidMessageId => "invalid_message_id",
+            Self::MessageNotFound(_) => "message_not_found",
+            Self::InvalidIsTyping => "invalid_is_typing",
+            Self::NotYourMessage => "not_your_message",
+            Self::MessageDeleted => "message_deleted",
+            Self::AlreadyDeleted => "already_deleted",
+            Self::ConversationNotFound => "conversation_not_found",
+            Self::NotAParticipant => "not_a_participant",
+            Self::TokenRequired => "token_required",
+            Self::TokenNotValid => "token_not_valid",
+            Self::OtherAccount => "other_account",
+            Self::Unavailable(_) => "unavailable",
+            Self::RateLimited(_) => "rate_limited",
+            Self::PositionUnknown => "position_unknown",
+        }
+    }
+
+    /// When the same frame may succeed. `None`: not by waiting.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable(wait) | Self::RateLimited(wait) => Some(*wait),
+            _ => None,
+        }
+    }
+
     /// What to tell a person who wanted to do this.
     pub fn text(&self, deed: Deed) -> Cow<'static, str> {
-        use Deed::{Delete, Edit, Message, Ping, Read, Typing};
+        use Deed::{Auth, Delete, Edit, Message, Ping, Read, Typing};
         let text = match (self, deed) {
             (Self::InvalidJson, _) => "Invalid JSON format",
             (Self::BinaryFrame, _) => "Binary frames are not supported",
             (Self::UnknownType, _) => {
-                "Unknown type; known types are message, chat_message, read, typing, edit, delete and ping"
+                "Unknown type; known types are message, chat_message, read, typing, edit, delete, auth and ping"
             }
             (Self::ContentRequired | Self::ContentNotText, Edit) => {
                 "Valid 'content' or 'new_content' is required for editing"
@@ -98,18 +150,29 @@ impl Problem {
             (Self::MessageDeleted, _) => "Cannot edit a deleted message",
             (Self::AlreadyDeleted, _) => "Message is already deleted",
             (Self::ConversationNotFound, _) => "Conversation not found",
+            (Self::NotAParticipant, _) => "You are not a participant of this conversation",
+            (Self::TokenRequired, _) => "token is required and must be a string",
+            (Self::TokenNotValid, _) => "The token is not valid; the one before stays in force",
+            (Self::OtherAccount, _) => "The token is of another account; the one before stays in force",
+            (Self::RateLimited(_), _) => "Too many frames in too short a time; please slow down and try again",
             (Self::PositionUnknown, _) => "The position to resume after is unknown; what comes is what is new",
-            (Self::NotAnObject | Self::NullCharacter | Self::Unavailable, Message | Typing | Ping) => {
+            (Self::NotAnObject | Self::NullCharacter | Self::Unavailable(_), Message | Typing | Ping | Auth) => {
                 "Failed to send message. Please try again."
             }
-            (Self::NotAnObject | Self::NullCharacter | Self::Unavailable, Read) => "Failed to mark message as read",
-            (Self::NotAnObject | Self::NullCharacter | Self::Unavailable, Edit) => "Failed to edit message",
-            (Self::NotAnObject | Self::NullCharacter | Self::Unavailable, Delete) => "Failed to delete message",
+            (Self::NotAnObject | Self::NullCharacter | Self::Unavailable(_), Read) => "Failed to mark message as read",
+            (Self::NotAnObject | Self::NullCharacter | Self::Unavailable(_), Edit) => "Failed to edit message",
+            (Self::NotAnObject | Self::NullCharacter | Self::Unavailable(_), Delete) => "Failed to delete message",
             (Self::ContentTooLong, _) => return content_too_long(deed).into(),
             (Self::MessageNotFound(id), _) => return format!("Message {id} not found").into(),
             (Self::FrameTooLarge(limit), _) => return format!("Frame is too large (maximum {limit} bytes)").into(),
         };
         text.into()
+    }
+}
+
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
     }
 }
 

@@ -9,8 +9,9 @@ use serde_json::Value;
 use crate::client::Echo;
 use crate::media;
 use crate::problem::{Deed, Problem};
+use crate::retry;
 
-/// What everybody in a conversation is told of an event. `None`: nothing, the conversation is over.
+/// What everybody in a conversation is told of an event. `None`: nothing; it ends the conversation, or a part in it.
 pub fn event(entry: &Entry) -> Option<String> {
     let actor = &entry.event.actor;
     let (id, name) = (actor.id, actor.username.as_str());
@@ -47,7 +48,7 @@ pub fn event(entry: &Entry) -> Option<String> {
         Body::Deleted { message } => {
             Frame::Delete { message_id: *message, deleter: name, deleter_id: id, deleter_name: name, seq }
         }
-        Body::ConversationDeleted => return None,
+        Body::ConversationDeleted | Body::ParticipantRemoved => return None,
     };
     Some(encode(&frame))
 }
@@ -73,11 +74,17 @@ pub fn pong() -> String {
     encode(&Frame::Pong)
 }
 
+/// The answer to a new token.
+pub fn authenticated(expires_at: Timestamp) -> String {
+    encode(&Frame::Authenticated { expires_at: expires_at.to_frame() })
+}
+
 /// The answer to a frame that asked for something that is not done.
 pub fn error(deed: Deed, problem: &Problem, echo: &Echo) -> String {
     encode(&Frame::Error {
         message: &problem.text(deed),
         code: problem,
+        retry_after_ms: problem.retry_after().map(retry::whole_ms),
         client_id: echo.client_id.as_ref(),
         message_id: echo.message_id.as_ref(),
     })
@@ -135,9 +142,14 @@ enum Frame<'a> {
         seq: Position,
     },
     Pong,
+    Authenticated {
+        expires_at: String,
+    },
     Error {
         message: &'a str,
         code: &'a Problem,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
         #[serde(skip_serializing_if = "Option::is_none")]
         client_id: Option<&'a Value>,
         #[serde(skip_serializing_if = "Option::is_none")]

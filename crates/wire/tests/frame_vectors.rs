@@ -67,11 +67,22 @@ fn frames_are_understood_as_django_understands_them() {
 
 #[test]
 fn a_type_that_nobody_knows_is_refused() {
-    for kind in ["MESSAGE", "pong", "read_receipt", "edit_message", "", "auth"] {
+    for kind in ["MESSAGE", "pong", "read_receipt", "edit_message", "", "authenticated"] {
         let frame = client::read(&json!({"type": kind, "content": "x"}).to_string());
         assert_eq!(frame.request, Err(Problem::UnknownType), "{kind}");
     }
     assert_eq!(client::read(r#"{"type":"ping"}"#).request, Ok(Request::Ping));
+}
+
+#[test]
+fn a_new_token_is_a_text_that_is_never_shown() {
+    let frame = client::read(r#"{"type":"auth","token":"a.b.c"}"#);
+    assert!(!format!("{frame:?}").contains("a.b.c"), "{frame:?}");
+    let Ok(Request::Auth { token }) = frame.request else { panic!("{frame:?}") };
+    assert_eq!(token.expose(), "a.b.c");
+    for wrong in [r#"{"type":"auth"}"#, r#"{"type":"auth","token":""}"#, r#"{"type":"auth","token":["a"]}"#] {
+        assert_eq!(client::read(wrong).request, Err(Problem::TokenRequired), "{wrong}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The frames that clients hear, key by key.
 
+use std::time::Duration;
+
 use natter_model::event::{Actor, Body, Entry, Event, Signal, SignalBody};
 use natter_model::id::{AccountId, ConversationId, EventId, MessageId, Position};
 use natter_model::timestamp::Timestamp;
@@ -7,6 +9,7 @@ use natter_wire::problem::{Deed, Problem};
 use natter_wire::{client, server};
 use serde_json::{Value, json};
 
+const MOMENT: Duration = Duration::from_millis(1500);
 const AT: Timestamp = Timestamp::from_micros(1_763_028_300_123_456);
 
 fn actor() -> Actor {
@@ -67,6 +70,8 @@ fn what_only_one_socket_hears() {
     assert_eq!(parsed(&server::ack("c-1", Position::new(7), AT)), ack);
     assert_eq!(parsed(&server::caught_up(Position::new(9))), json!({"type": "caught_up", "seq": 9}));
     assert_eq!(parsed(&server::pong()), json!({"type": "pong"}));
+    let authenticated = json!({"type": "authenticated", "expires_at": "2025-11-13 10:05:00.123456+00:00"});
+    assert_eq!(parsed(&server::authenticated(AT)), authenticated);
 }
 
 #[test]
@@ -87,4 +92,10 @@ fn an_error_repeats_the_names_that_the_frame_gave() {
     assert_eq!(answer(r#"{"type":"read","message_id":[1]}"#), expected);
     let too_large = server::error(Deed::Message, &Problem::FrameTooLarge(65536), &client::Echo::default());
     assert_eq!(parsed(&too_large)["code"], "frame_too_large");
+    for (problem, code) in
+        [(Problem::Unavailable(MOMENT), "unavailable"), (Problem::RateLimited(MOMENT), "rate_limited")]
+    {
+        let answer = parsed(&server::error(Deed::Edit, &problem, &client::Echo::default()));
+        assert_eq!((&answer["code"], &answer["retry_after_ms"]), (&json!(code), &json!(1500)));
+    }
 }

@@ -17,11 +17,18 @@ impl Authz {
                 None => Ok(None),
             }
         };
-        let (account, conversation) = tokio::try_join!(self.account(request.account_id), conversation)?;
-        let Some(account) = account else {
+        let bearer = async {
+            match AccountId::new(request.account_id) {
+                Some(id) => ask(self.rights.bearer(id, &request.jti, request.issued_at_s)).await,
+                None => Ok(None),
+            }
+        };
+        let (bearer, conversation) = tokio::try_join!(bearer, conversation)?;
+        let Some((account, is_revoked)) = bearer else {
             return Ok(v1::AdmitReply { verdict: Verdict::NoSuchAccount.into(), account: None });
         };
         let verdict = match conversation {
+            _ if is_revoked => Verdict::TokenRevoked,
             _ if !account.is_active => Verdict::InactiveAccount,
             None => Verdict::NoSuchConversation,
             Some(conversation) if conversation.participants.iter().any(|one| one.id == account.id) => Verdict::Admitted,

@@ -1,4 +1,4 @@
-//! The authz program: reads its settings, connects Postgres, serves gRPC.
+//! The authz program: reads its settings, connects Postgres and NATS, serves gRPC.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,12 +10,14 @@ use natter_host::addresses::Addresses;
 use natter_host::exit::{self, Misconfigured};
 use natter_host::grpc::GrpcListener;
 use natter_host::lifecycle::Lifecycle;
+use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
-use natter_host::{cli, limits, telemetry};
+use natter_host::{cli, metrics, telemetry};
 use natter_identity::key::SigningKey;
 use natter_identity::minter::Minter;
 use natter_identity::verifier::{Verifier, VerifierSettings};
+use natter_log_nats::JetStream;
 use natter_proto::v1::authz_server::AuthzServer;
 use natter_store::accounts::AccountStore as _;
 use natter_store_pg::PgAccounts;
@@ -29,22 +31,29 @@ async fn main() -> ExitCode {
 
 async fn run(config: &AuthzConfig) -> anyhow::Result<()> {
     telemetry::init(&config.host.telemetry)?;
-    limits::raise_open_files();
+    let metrics = metrics::install()?;
+    let open_files = OpenFiles::raise();
     let key = SigningKey::hmac(&config.signing_key.require()?).map_err(|error| config.signing_key.refused(error))?;
     let store = PgAccounts::connect_lazy(config.database_url.expose())
         .map_err(|error| Misconfigured::new("AUTHZ_DATABASE_URL", error))?;
     let store = Arc::new(store);
+    let log = JetStream::connect(config.nats_url.expose()).await;
+    let log = Arc::new(log.map_err(|error| Misconfigured::new("NATS_URL", error))?);
     let lifecycle = Lifecycle::from_signals(config.host.drain()).context("listening to signals")?;
     let readiness = Readiness::new(&[POSTGRES], lifecycle.drain());
     let grpc = GrpcListener::bind("AUTHZ_LISTEN", config.listen).await?;
     let ops = Ops::bind("AUTHZ_OPS_LISTEN", config.ops_listen).await?;
     Addresses { listen: grpc.address(), ops: Some(ops.address()) }.announce(&config.host)?;
-    let _probes = ops.serve(readiness.clone());
+    open_files.tell();
+    let _probes = ops.serve(readiness.clone(), metrics);
 
     let minter = Minter::new(&key, config.lifetimes());
     let authz = Authz::new(store.clone(), minter, Verifier::new(&key, VerifierSettings::default()));
     lifecycle
         .run(async |drain, tasks| {
+            let (followed, drained) = (authz.clone(), drain.clone());
+            // Not waited for: without NATS only removed participants stay unannounced for a while.
+            tasks.spawn(async move { followed.follow_rights(log, drained).await });
             let watched = readiness.clone();
             tasks.spawn(async move { watched.watch(POSTGRES, || store.ready()).await });
             grpc.serve(AuthzServer::new(authz), &readiness, drain).await

@@ -1,11 +1,14 @@
 //! The gRPC face: each call goes to the file that answers it.
 
+use std::pin::Pin;
+
 use async_trait::async_trait;
+use futures_util::Stream;
 use natter_proto::v1;
 use natter_proto::v1::authz_server::Authz as Service;
 use tonic::{Request, Response, Status};
 
-use crate::Authz;
+use crate::{Authz, metrics};
 
 #[async_trait]
 impl Service for Authz {
@@ -21,7 +24,9 @@ impl Service for Authz {
     }
 
     async fn log_in(&self, request: Request<v1::LogInRequest>) -> Result<Response<v1::LogInReply>, Status> {
-        self.check_credentials(request.into_inner()).await.map(Response::new)
+        let reply = self.check_credentials(request.into_inner()).await?;
+        metrics::log_in(reply.outcome());
+        Ok(Response::new(reply))
     }
 
     async fn refresh_access(
@@ -33,7 +38,8 @@ impl Service for Authz {
     }
 
     async fn log_out(&self, request: Request<v1::LogOutRequest>) -> Result<Response<v1::LogOutReply>, Status> {
-        let revoked = self.revoke(&request.into_inner().refresh).await?;
+        let request = request.into_inner();
+        let revoked = self.log_out_here(&request.refresh, &request.access).await?;
         Ok(Response::new(v1::LogOutReply { revoked }))
     }
 
@@ -41,8 +47,8 @@ impl Service for Authz {
         &self,
         request: Request<v1::LogOutEverywhereRequest>,
     ) -> Result<Response<v1::LogOutEverywhereReply>, Status> {
-        self.revoke_all_of(request.into_inner().account_id).await?;
-        Ok(Response::new(v1::LogOutEverywhereReply {}))
+        let issued_up_to_s = self.revoke_all_of(request.into_inner().account_id).await?;
+        Ok(Response::new(v1::LogOutEverywhereReply { issued_up_to_s }))
     }
 
     async fn start_conversation(
@@ -66,6 +72,15 @@ impl Service for Authz {
         let request = request.into_inner();
         let conversation = self.conversation_of(request.account_id, request.conversation_id).await?;
         Ok(Response::new(crate::reply::conversation(conversation)))
+    }
+
+    type WatchRightsStream = Pin<Box<dyn Stream<Item = Result<v1::RightsChange, Status>> + Send>>;
+
+    async fn watch_rights(
+        &self,
+        request: Request<v1::WatchRightsRequest>,
+    ) -> Result<Response<Self::WatchRightsStream>, Status> {
+        Ok(Response::new(Box::pin(self.watch(request.into_inner().after))))
     }
 
     async fn delete_conversation(

@@ -12,7 +12,8 @@ use tracing::warn;
 
 use crate::Authz;
 use crate::passwords::Verdict;
-use crate::reply::{self, account_id, ask};
+use crate::reply::{self, ask};
+use crate::revocation::issued_at_s;
 
 impl Authz {
     pub(crate) async fn check_credentials(&self, request: v1::LogInRequest) -> Result<v1::LogInReply, Status> {
@@ -45,31 +46,23 @@ impl Authz {
         let now = Timestamp::now();
         let Some(claims) = self.refresh_claims(refresh, now) else { return Ok(None) };
         let Some(id) = claims.account else { return Ok(None) };
-        let (revoked, account) =
-            tokio::try_join!(ask(self.store.is_refresh_token_revoked(&claims.jti)), ask(self.store.account(id)))?;
+        let (revoked, revoked_with_others, account) = tokio::try_join!(
+            ask(self.store.is_refresh_token_revoked(&claims.jti)),
+            ask(self.rights.is_token_revoked(&claims.jti, id, issued_at_s(claims.issued_at))),
+            ask(self.store.account(id))
+        )?;
         // Inactive accounts included, as in the Django chat: their access tokens open nothing.
-        let account = account.filter(|_| !revoked);
-        Ok(account.map(|account| self.minter.access(&subject(&account), now).token))
+        let Some(account) = account.filter(|_| !revoked && !revoked_with_others) else { return Ok(None) };
+        let now = self.when_tokens_are_good(id).await?;
+        Ok(Some(self.minter.access(&subject(&account), now).token))
     }
 
-    /// `false`: the token was invalid or had been revoked before.
-    pub(crate) async fn revoke(&self, refresh: &str) -> Result<bool, Status> {
-        let Some(claims) = self.refresh_claims(refresh, Timestamp::now()) else { return Ok(false) };
-        let Some(account) = claims.account else { return Ok(false) };
-        let token = RefreshToken { jti: claims.jti, account, expires_at: claims.expires_at };
-        ask(self.store.revoke_refresh_token(&token)).await
-    }
-
-    pub(crate) async fn revoke_all_of(&self, account: u64) -> Result<u64, Status> {
-        ask(self.store.revoke_refresh_tokens_of(account_id(account)?)).await
-    }
-
-    fn refresh_claims(&self, token: &str, now: Timestamp) -> Option<Claims> {
+    pub(crate) fn refresh_claims(&self, token: &str, now: Timestamp) -> Option<Claims> {
         self.verifier.verify(token, Expected::Refresh, now).ok()
     }
 
     async fn hand_out(&self, account: Account) -> Result<v1::LogInReply, Status> {
-        let now = Timestamp::now();
+        let now = self.when_tokens_are_good(account.id).await?;
         let subject = subject(&account);
         let refresh = self.minter.refresh(&subject, now);
         let remembered = RefreshToken { jti: refresh.jti, account: account.id, expires_at: refresh.expires_at };

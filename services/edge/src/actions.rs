@@ -9,12 +9,18 @@ use natter_model::text;
 use natter_model::timestamp::Timestamp;
 use natter_proto::v1;
 use natter_proto::v1::messages_client::MessagesClient;
+use tokio::time::Instant;
 use tonic::transport::Channel;
+
+use crate::metrics;
+use crate::persistence::{Persistence, Posted};
+use crate::resend::Resends;
 
 /// The deeds of participants. Whoever calls has made sure that the actor takes part. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Actions {
     log: Arc<dyn Log>,
+    resends: Arc<Resends>,
     /// Shared, because each connection holds the deeds and a client takes some hundred bytes.
     messages: Arc<MessagesClient<Channel>>,
 }
@@ -83,12 +89,13 @@ impl Target {
 
 impl Actions {
     /// Deeds that go to this log, on messages that persistence knows.
-    pub(crate) fn new(log: Arc<dyn Log>, messages: MessagesClient<Channel>) -> Self {
-        Self { log, messages: Arc::new(messages) }
+    pub(crate) fn new(log: Arc<dyn Log>, persistence: Arc<Persistence>, messages: MessagesClient<Channel>) -> Self {
+        let resends = Arc::new(Resends::new(Arc::clone(&log), persistence));
+        Self { log, resends, messages: Arc::new(messages) }
     }
 
     /// Says something. The message's id is the position. `content` is relayed as it is; the same `client_id` (1 to 64
-    /// characters) of the same actor in the same conversation says it only once.
+    /// characters) of the same actor in the same conversation says it only once, however much later it comes again.
     pub(crate) async fn post(
         &self,
         actor: &Actor,
@@ -97,9 +104,17 @@ impl Actions {
         attachment: Option<String>,
         client_id: Option<String>,
     ) -> Result<Done, ActionError> {
+        #[cfg(feature = "failpoints")]
+        let client_id = client_id.filter(|_| fail::eval("edge::forget_client_id", |_| ()).is_none());
         without_null(&content)?;
         let id = match &client_id {
-            Some(client_id) => EventId::of_client_id(conversation, actor.id, client_id),
+            Some(client_id) => {
+                let posted = self.resends.find(conversation, actor.id, client_id).await.map_err(refused)?;
+                if let Some(Posted { position, at }) = posted {
+                    return Ok(Done { position, at, duplicate: true });
+                }
+                EventId::of_client_id(conversation, actor.id, client_id)
+            }
             None => EventId::fresh(),
         };
         self.append(id, actor, conversation, Body::Posted { content, attachment, client_id }).await
@@ -170,6 +185,31 @@ impl Actions {
         }
     }
 
+    /// The message that stands here, as it is now; if persistence cannot tell, as it was posted.
+    pub(crate) async fn said(
+        &self,
+        conversation: ConversationId,
+        position: Position,
+    ) -> Result<v1::Message, ActionError> {
+        let unknown = || ActionError::Unavailable(format!("nobody can tell of the message {position}"));
+        let id = MessageId::new(position.get()).ok_or_else(unknown)?;
+        if let Ok(Some(message)) = self.find(Some(conversation), id).await {
+            return Ok(message);
+        }
+        let entry = self.log.entry(position).await.map_err(refused)?.ok_or_else(unknown)?;
+        let Body::Posted { content, attachment, .. } = entry.event.body else { return Err(unknown()) };
+        Ok(v1::Message {
+            message_id: position.get(),
+            conversation_id: conversation.get(),
+            sender_id: entry.event.actor.id.get(),
+            sender_name: entry.event.actor.username,
+            content: Some(text::strip(&content).to_owned()),
+            attachment,
+            timestamp_us: entry.event.at.as_micros(),
+            ..v1::Message::default()
+        })
+    }
+
     async fn append(
         &self,
         id: EventId,
@@ -179,7 +219,10 @@ impl Actions {
     ) -> Result<Done, ActionError> {
         let at = Timestamp::now();
         let event = Event { id, conversation, actor: actor.clone(), at, body };
-        let appended = self.log.append(&event).await.map_err(refused)?;
+        let begun = Instant::now();
+        let appended = self.log.append(&event).await;
+        metrics::appended(begun.elapsed());
+        let appended = appended.map_err(refused)?;
         if !appended.duplicate {
             return Ok(Done { position: appended.position, at, duplicate: false });
         }

@@ -7,7 +7,9 @@ use natter_proto::v1::messages_client::MessagesClient;
 use tonic::transport::Channel;
 
 use crate::actions::Actions;
+use crate::auth::Auth;
 use crate::gate::Gate;
+use crate::limits::Limits;
 use crate::lobby::Lobby;
 use crate::rest::media::Media;
 use crate::sockets::Sockets;
@@ -15,6 +17,8 @@ use crate::sockets::Sockets;
 /// The edge's state. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct App {
+    /// Whose token is good?
+    pub auth: Arc<Auth>,
     /// Who may be where.
     pub gate: Gate,
     /// What participants can do.
@@ -23,6 +27,10 @@ pub(crate) struct App {
     pub messages: MessagesClient<Channel>,
     /// Whose token is it?
     pub verifier: Arc<Verifier>,
+    /// How much each client may ask.
+    pub limits: Arc<Limits>,
+    /// Proxies between the clients and here.
+    pub n_proxies: u8,
     /// The open rooms.
     pub lobby: Lobby,
     /// The open sockets.

@@ -1,8 +1,12 @@
 //! The knobs of the edge.
 
+pub mod limits;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::config::limits::LimitsConfig;
 
 /// What an edge can be told. [`EdgeConfig::default`] is what it does untold.
 #[derive(Debug, Clone, clap::Args)]
@@ -29,6 +33,36 @@ pub struct EdgeConfig {
     #[arg(long, env = "EDGE_MAX_CONNECTIONS", default_value_t = EdgeConfig::default().max_connections)]
     pub max_connections: usize,
 
+    /// Percent of EDGE_MAX_CONNECTIONS from which on the edge says that it is not ready, so that new clients go
+    /// elsewhere before they are refused. It is ready again 5 percent below.
+    #[arg(long, env = "EDGE_CROWDED_PERCENT", default_value_t = EdgeConfig::default().crowded_percent, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub crowded_percent: u8,
+
+    /// Seconds that a client may leave what it was sent unread before it is closed. It loses nothing by it, and costs
+    /// little meanwhile: see EDGE_UNSENT_BYTES for the sum. Ten minutes outlast a lift, and most tunnels.
+    #[arg(long, env = "EDGE_SLOW_SECONDS", default_value_t = EdgeConfig::default().slow_seconds)]
+    pub slow_seconds: u64,
+
+    /// Bytes of frames that a connection holds while it writes them; the last frame may go beyond. More makes fewer
+    /// system calls, less makes a client that does not read cheaper.
+    #[arg(long, env = "EDGE_BATCH_BYTES", default_value_t = EdgeConfig::default().batch_bytes)]
+    pub batch_bytes: usize,
+
+    /// Bytes that all connections together hold in this way. Beyond, each gets one frame at a time.
+    #[arg(long, env = "EDGE_BATCHES_BYTES", default_value_t = EdgeConfig::default().batches_bytes)]
+    pub batches_bytes: usize,
+
+    /// Bytes of frames kept for some seconds after they were read from persistence or the log, so that many who are
+    /// behind in the same conversation read them once.
+    #[arg(long, env = "EDGE_PAGES_BYTES", default_value_t = EdgeConfig::default().pages_bytes)]
+    pub pages_bytes: usize,
+
+    /// Bytes that the system keeps for a client that does not read, besides what is on its way (TCP_NOTSENT_LOWAT).
+    /// Without it the system takes 3.9 MB for a client on a fast line (measured), with 64 KiB 70 to 100 KB, with 16 KiB
+    /// 33 KB. With a batch, a write buffer of 16 KiB and 32 replies such a client takes 180 KB, at most.
+    #[arg(long, env = "EDGE_UNSENT_BYTES", default_value_t = EdgeConfig::default().unsent_bytes)]
+    pub unsent_bytes: u32,
+
     /// Folder with the attachments of messages. Without it there are none.
     #[arg(long, env = "EDGE_MEDIA_ROOT")]
     pub media_root: Option<PathBuf>,
@@ -37,10 +71,19 @@ pub struct EdgeConfig {
     #[arg(long, env = "EDGE_ATTACHMENT_MAX_BYTES", default_value_t = EdgeConfig::default().attachment_max_bytes)]
     pub attachment_max_bytes: u64,
 
+    /// Seconds between saying that it is not ready and refusing connections when the edge drains: what a load balancer
+    /// needs to notice. None where something else waits already, such as a `preStop` hook.
+    #[arg(long, env = "EDGE_DRAIN_DELAY_SECONDS", default_value_t = EdgeConfig::default().drain_delay_seconds)]
+    pub drain_delay_seconds: u64,
+
     /// Seconds over which the sockets are closed when the edge drains, so that the clients do not all reconnect at
     /// once. Few sockets take less. Keep it below DRAIN_SECONDS.
     #[arg(long, env = "EDGE_DRAIN_SPREAD_SECONDS", default_value_t = EdgeConfig::default().drain_spread_seconds)]
     pub drain_spread_seconds: u64,
+
+    /// How much one client may ask.
+    #[command(flatten)]
+    pub limits: LimitsConfig,
 }
 
 impl Default for EdgeConfig {
@@ -51,9 +94,17 @@ impl Default for EdgeConfig {
             room_linger_seconds: 30,
             admission_seconds: 5,
             max_connections: 50_000,
+            crowded_percent: 90,
+            slow_seconds: 600,
+            batch_bytes: 64 << 10,
+            batches_bytes: 256 << 20,
+            pages_bytes: 32 << 20,
+            unsent_bytes: 64 << 10,
             media_root: None,
             attachment_max_bytes: 25 << 20,
+            drain_delay_seconds: 0,
             drain_spread_seconds: 10,
+            limits: LimitsConfig::default(),
         }
     }
 }
@@ -65,6 +116,14 @@ impl EdgeConfig {
 
     pub(crate) fn admission(&self) -> Duration {
         Duration::from_secs(self.admission_seconds)
+    }
+
+    pub(crate) fn slow(&self) -> Duration {
+        Duration::from_secs(self.slow_seconds)
+    }
+
+    pub(crate) fn drain_delay(&self) -> Duration {
+        Duration::from_secs(self.drain_delay_seconds)
     }
 
     pub(crate) fn drain_spread(&self) -> Duration {

@@ -1,5 +1,6 @@
 //! One socket: listens, speaks, ends.
 
+use std::collections::VecDeque;
 use std::future::pending;
 use std::pin::pin;
 use std::time::Duration;
@@ -8,15 +9,15 @@ use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use natter_wire::client::Echo;
-use natter_wire::problem::{Deed, Problem};
-use natter_wire::server;
+use natter_wire::problem::Problem;
 use tokio::time::{self, Instant};
 use tracing::debug;
 
 use crate::cursor::{Cursor, Next};
 use crate::goodbye::Goodbye;
+use crate::metrics;
 use crate::outbox::Outbox;
+use crate::pulse::Pulse;
 use crate::session::Session;
 use crate::sockets::Place;
 
@@ -25,8 +26,6 @@ pub(crate) const MAX_FRAME_BYTES: usize = 64 * 1024;
 
 /// Time between two pings. Below the 30 to 60 seconds after which proxies drop idle connections.
 const PING_EVERY: Duration = Duration::from_secs(25);
-/// Longest silence of a client: a ping, and 30 seconds for the answer.
-const MAX_SILENCE: Duration = Duration::from_secs(55);
 /// Time that a client gets to take the close frame.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -54,16 +53,18 @@ impl Connection {
         let Self { socket, mut session, mut cursor, greeting, place } = self;
         let (mut sink, mut stream) = socket.split();
         let outbox = Outbox::with(greeting);
+        let pulse = place.pulse();
+        let pass = session.pass();
         async move {
             let goodbye = tokio::select! {
-                goodbye = listen(&mut stream, &mut session, &outbox) => goodbye,
-                goodbye = speak(&mut sink, &mut cursor, &outbox) => goodbye,
-                () = place.told_to_leave() => Goodbye::Draining,
+                goodbye = listen(&mut stream, &mut session, &outbox, &pulse, &place) => goodbye,
+                goodbye = speak(&mut sink, &mut cursor, &outbox, &pulse) => goodbye,
+                goodbye = pass.ends(|| pulse.look()) => goodbye,
             };
             debug!(conversation = %session.conversation(), account = %session.account(), %goodbye, "connection ended");
             // The room need not wait for the farewell.
             drop((session, cursor));
-            Box::pin(part(sink, stream, goodbye)).await;
+            Box::pin(part(sink, stream, outbox.rest(), goodbye)).await;
         }
     }
 }
@@ -71,37 +72,44 @@ impl Connection {
 /// Closes a socket that is not let in.
 pub(crate) async fn refuse(socket: WebSocket, goodbye: Goodbye, _place: Place) {
     let (sink, stream) = socket.split();
-    part(sink, stream, goodbye).await;
+    part(sink, stream, VecDeque::new(), goodbye).await;
 }
 
-async fn listen(stream: &mut Stream, session: &mut Session, outbox: &Outbox) -> Goodbye {
+/// Ends between two frames when the edge drains: what a frame asked for is done, and its sender told.
+async fn listen(stream: &mut Stream, session: &mut Session, outbox: &Outbox, pulse: &Pulse, place: &Place) -> Goodbye {
+    let mut leaving = pin!(place.told_to_leave());
     loop {
-        let message = match time::timeout(MAX_SILENCE, stream.next()).await {
-            Ok(Some(Ok(message))) => message,
-            Ok(Some(Err(error))) => return error.into(),
-            Ok(None) => return Goodbye::Gone,
-            Err(_) => return Goodbye::Silent,
+        let heard = tokio::select! {
+            heard = stream.next() => heard,
+            () = &mut leaving => return Goodbye::Draining,
         };
+        let message = match heard {
+            Some(Ok(message)) => message,
+            Some(Err(error)) => return error.into(),
+            None => return Goodbye::Gone,
+        };
+        pulse.beat();
+        metrics::frame_received();
         let reply = match message {
             Message::Text(text) if text.len() > MAX_FRAME_BYTES => {
-                Some(refused(&Problem::FrameTooLarge(MAX_FRAME_BYTES)))
+                Some(Box::pin(session.refuse(Problem::FrameTooLarge(MAX_FRAME_BYTES))).await)
             }
             // Boxed, so that an idle connection has no room set aside for it.
             Message::Text(text) => Box::pin(session.handle(&text)).await,
-            Message::Binary(_) => Some(refused(&Problem::BinaryFrame)),
+            Message::Binary(_) => Some(Box::pin(session.refuse(Problem::BinaryFrame)).await),
             Message::Ping(_) | Message::Pong(_) => None,
             Message::Close(_) => return Goodbye::Left,
         };
-        if let Some(reply) = reply
-            && time::timeout(MAX_SILENCE, outbox.put(reply)).await.is_err()
-        {
-            return Goodbye::Silent;
+        let Some(reply) = reply else { continue };
+        tokio::select! {
+            () = outbox.put(reply) => {}
+            () = &mut leaving => return Goodbye::Draining,
         }
     }
 }
 
 /// Everything between the cursor and the head, as few writes as it fits in; then waits for the head to move.
-async fn speak(sink: &mut Sink, cursor: &mut Cursor, outbox: &Outbox) -> Goodbye {
+async fn speak(sink: &mut Sink, cursor: &mut Cursor, outbox: &Outbox, pulse: &Pulse) -> Goodbye {
     let mut pings = time::interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     pings.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
     loop {
@@ -110,25 +118,30 @@ async fn speak(sink: &mut Sink, cursor: &mut Cursor, outbox: &Outbox) -> Goodbye
         let mut is_waiting = true;
         while is_waiting {
             let messages: Vec<Message> = tokio::select! {
+                // In this order, so that an answer comes before what happened after the question, and the greeting first.
+                biased;
+                replies = outbox.take() => replies.into_iter().map(Message::Text).collect(),
+                _ = pings.tick() => vec![Message::Ping(Bytes::new())],
                 next = &mut next => {
                     is_waiting = false;
                     match next {
                         Next::Frames(frames) => frames.into_iter().map(Message::Text).collect(),
                         Next::Deleted => return Goodbye::ConversationDeleted,
+                        Next::Removed => return Goodbye::NotAParticipant,
                         Next::Closed => return Goodbye::Unavailable,
                     }
                 }
-                replies = outbox.take() => replies.into_iter().map(Message::Text).collect(),
-                _ = pings.tick() => vec![Message::Ping(Bytes::new())],
             };
-            if write(sink, messages).await.is_err() {
+            if write(sink, messages, pulse).await.is_err() {
                 return Goodbye::Gone;
             }
         }
     }
 }
 
-async fn write(sink: &mut Sink, messages: Vec<Message>) -> Result<(), axum::Error> {
+async fn write(sink: &mut Sink, messages: Vec<Message>, pulse: &Pulse) -> Result<(), axum::Error> {
+    metrics::frames_sent(messages.len());
+    let _writing = pulse.writing();
     for message in messages {
         sink.feed(message).await?;
     }
@@ -136,10 +149,14 @@ async fn write(sink: &mut Sink, messages: Vec<Message>) -> Result<(), axum::Erro
 }
 
 /// Says why, and gives the client a moment to hear it.
-async fn part(mut sink: Sink, mut stream: Stream, goodbye: Goodbye) {
+async fn part(mut sink: Sink, mut stream: Stream, unsaid: VecDeque<Utf8Bytes>, goodbye: Goodbye) {
+    metrics::closed(goodbye.code());
     let farewell = async {
+        for reply in unsaid {
+            sink.feed(Message::Text(reply)).await?;
+        }
         if let Some(code) = goodbye.code() {
-            let reason = Utf8Bytes::from(goodbye.to_string());
+            let reason = Utf8Bytes::from(goodbye.reason());
             sink.send(Message::Close(Some(CloseFrame { code: code.number(), reason }))).await?;
         } else {
             sink.flush().await?;
@@ -157,10 +174,6 @@ async fn part(mut sink: Sink, mut stream: Stream, goodbye: Goodbye) {
     let _ = time::timeout(FAREWELL, farewell).await;
 }
 
-fn refused(problem: &Problem) -> String {
-    server::error(Deed::Message, problem, &Echo::default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +186,6 @@ mod tests {
     #[test]
     fn an_idle_connection_stays_small() {
         let size = size_of_future(Connection::run);
-        assert!(size <= 1400, "the task of a connection takes {size} bytes; box what is rare");
+        assert!(size <= 1850, "the task of a connection takes {size} bytes; box what is rare");
     }
 }

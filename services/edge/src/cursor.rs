@@ -1,18 +1,20 @@
-//! One reader's place in a conversation: in the room's window, or behind it in the log.
+//! One reader's place in a conversation: in the room's window, or behind it in the past.
+
+use std::sync::Arc;
 
 use axum::extract::ws::Utf8Bytes;
 use natter_model::id::{AccountId, Position};
 use natter_wire::server;
-use tracing::warn;
 
-use crate::frame::Frame;
+use crate::batches::{Batches, Held};
+use crate::frame::{Frame, Kind};
 use crate::lobby::Seat;
+use crate::metrics::{self, Present, Source};
+use crate::page::Page;
 use crate::window::{State, Tick};
 
 /// Frames handed out at once.
 const BATCH_FRAMES: usize = 128;
-/// Bytes of frames handed out at once; the last one may go beyond.
-const BATCH_BYTES: usize = 64 * 1024;
 
 /// Hands out each event behind its position exactly once, in order, at the pace it is asked. Live, resuming and too
 /// slow for the window differ only in how far it stands behind.
@@ -20,10 +22,18 @@ pub(crate) struct Cursor {
     seat: Seat,
     reader: AccountId,
     position: Position,
+    /// Where the head was when the reader was let in. If they had been removed before, they have been let in again.
+    since: Position,
     /// Where it stands in the window. `None`: behind it.
     tick: Option<Tick>,
+    /// Where the page began that it read last.
+    page: Position,
+    /// Counts it while it is behind the window.
+    behind: Option<Present>,
     /// To be told when nothing is left of what was missed.
     is_resuming: bool,
+    /// What was handed out last, until more is asked for.
+    held: Option<Held>,
 }
 
 /// What comes next.
@@ -33,6 +43,8 @@ pub(crate) enum Next {
     Frames(Vec<Utf8Bytes>),
     /// Nothing: the conversation is deleted.
     Deleted,
+    /// Nothing: the reader takes part no longer.
+    Removed,
     /// Nothing: the room is closed.
     Closed,
 }
@@ -44,17 +56,21 @@ impl Cursor {
             let window = seat.window.borrow();
             (window.end(), window.head())
         };
-        Self { seat, reader, position, tick: Some(tick), is_resuming: false }
+        Self { tick: Some(tick), is_resuming: false, ..Self::resuming(seat, reader, position) }
     }
 
-    /// Begins behind `since`, a position that the log has reached, and tells when it has caught up.
-    pub(crate) fn resuming(seat: Seat, reader: AccountId, since: Position) -> Self {
-        let tick = seat.window.borrow().tick_after(since);
-        Self { seat, reader, position: since, tick, is_resuming: true }
+    /// Begins behind `position`, which the log has reached, and tells when it has caught up.
+    pub(crate) fn resuming(seat: Seat, reader: AccountId, position: Position) -> Self {
+        let (tick, since) = {
+            let window = seat.window.borrow();
+            (window.tick_after(position), window.head())
+        };
+        Self { seat, reader, position, since, tick, page: position, behind: None, is_resuming: true, held: None }
     }
 
     /// Waits for frames. Safe to drop while waiting.
     pub(crate) async fn next(&mut self) -> Next {
+        self.held = None;
         loop {
             let step = self.step();
             match step {
@@ -66,7 +82,9 @@ impl Cursor {
                 }
                 Step::Read { goal } => {
                     // Boxed, because most connections are never behind.
-                    if let Some(next) = Box::pin(self.read_log(goal)).await {
+                    if let Some(page) = Box::pin(self.read(goal)).await
+                        && let Some(next) = self.turn(&page)
+                    {
                         return next;
                     }
                 }
@@ -79,13 +97,16 @@ impl Cursor {
         let window = self.seat.window.borrow_and_update();
         let tick = self.tick.or_else(|| window.tick_after(self.position));
         let Some((tick, fresh)) = tick.and_then(|tick| Some((tick, window.frames_from(tick)?))) else {
-            return Step::Read { goal: window.floor() };
+            let is_removed = window.has_removed(self.reader, self.since);
+            return if is_removed { Step::Hand(Next::Removed) } else { Step::Read { goal: window.floor() } };
         };
-        let mut batch = Batch::default();
+        let mut batch = Batch::within(&self.seat.batches);
         let mut position = self.position;
         let mut taken = 0;
+        let mut is_removed = false;
         for frame in fresh {
-            if batch.is_full() {
+            is_removed = is_removal(frame, self.reader, self.since);
+            if is_removed || batch.is_full() {
                 break;
             }
             taken += 1;
@@ -97,42 +118,78 @@ impl Cursor {
         let has_caught_up = self.is_resuming && tick + taken == window.end();
         let state = window.state();
         drop(window);
-        (self.tick, self.position) = (Some(tick + taken), position);
+        (self.tick, self.position, self.behind) = (Some(tick + taken), position, None);
+        if self.is_resuming && !batch.frames.is_empty() {
+            metrics::catch_up(Source::Window, 1, batch.frames.len());
+        }
         if has_caught_up {
             self.is_resuming = false;
             batch.push(server::caught_up(position).into());
         }
         match state {
-            _ if !batch.frames.is_empty() => Step::Hand(Next::Frames(batch.frames)),
+            _ if !batch.frames.is_empty() => Step::Hand(self.hand_out(batch)),
+            _ if is_removed => Step::Hand(Next::Removed),
             State::Opening | State::Open => Step::Wait,
             State::Deleted => Step::Hand(Next::Deleted),
             State::Closed => Step::Hand(Next::Closed),
         }
     }
 
-    async fn read_log(&mut self, goal: Position) -> Option<Next> {
+    /// The page that goes on behind the position, as soon as there is one. `None`: the reader has been removed.
+    async fn read(&mut self, goal: Position) -> Option<Arc<Page>> {
         self.tick = None;
-        let entries = self.seat.reader.read(self.position).await;
-        if entries.is_empty() {
-            let (after, up_to) = (self.position, goal);
-            warn!(reader = %self.reader, %after, %up_to, "the log no longer has what a client missed");
-            self.position = self.position.max(goal);
+        self.behind.get_or_insert_with(metrics::connection_behind);
+        let (reader, since) = (self.reader, self.since);
+        let mut window = self.seat.window.clone();
+        tokio::select! {
+            page = self.seat.reader.page(self.page, self.position, goal) => Some(page),
+            Ok(_) = window.wait_for(|window| window.has_removed(reader, since)) => None,
+        }
+    }
+
+    /// Hands out what stands in the page, but nothing that the room has not seen yet: that comes through the window, and
+    /// with it the word that the reader was removed in between.
+    fn turn(&mut self, page: &Page) -> Option<Next> {
+        self.page = page.after();
+        let window = self.seat.window.borrow();
+        if window.has_removed(self.reader, self.since) {
+            return Some(Next::Removed);
+        }
+        let through = page.through().min(window.head());
+        let is_end = page.end().is_some_and(|end| end <= window.head());
+        drop(window);
+        let mut batch = Batch::within(&self.seat.batches);
+        let mut rest = page.frames(self.position, through).iter();
+        while !batch.is_full()
+            && let Some(frame) = rest.next()
+        {
+            if frame.is_news_to(self.reader, self.position) {
+                batch.push(frame.text.clone());
+            }
+            self.position = frame.position;
+        }
+        if rest.len() == 0 && is_end {
+            return if batch.frames.is_empty() { Some(Next::Deleted) } else { Some(self.hand_out(batch)) };
+        }
+        if rest.len() == 0 {
+            self.position = self.position.max(through);
+        }
+        if batch.frames.is_empty() {
             return None;
         }
-        let mut batch = Batch::default();
-        for entry in &entries {
-            if batch.is_full() {
-                break;
-            }
-            match Frame::of_event(entry) {
-                Some(frame) => batch.push(frame.text),
-                None if batch.frames.is_empty() => return Some(Next::Deleted),
-                None => break,
-            }
-            self.position = entry.position;
-        }
-        Some(Next::Frames(batch.frames))
+        metrics::catch_up(page.source(), 1, batch.frames.len());
+        Some(self.hand_out(batch))
     }
+
+    fn hand_out(&mut self, batch: Batch) -> Next {
+        self.held = Some(self.seat.batches.hold(batch.n_bytes));
+        Next::Frames(batch.frames)
+    }
+}
+
+/// Does it tell that the account was removed, and not before it was let in?
+fn is_removal(frame: &Frame, account: AccountId, since: Position) -> bool {
+    matches!(frame.kind, Kind::Removed { account: removed } if removed == account && frame.position > since)
 }
 
 enum Step {
@@ -141,20 +198,24 @@ enum Step {
     Read { goal: Position },
 }
 
-#[derive(Default)]
 struct Batch {
     frames: Vec<Utf8Bytes>,
     n_bytes: usize,
+    max_bytes: usize,
 }
 
 impl Batch {
+    fn within(batches: &Batches) -> Self {
+        Self { frames: Vec::new(), n_bytes: 0, max_bytes: batches.room() }
+    }
+
     fn push(&mut self, text: Utf8Bytes) {
         self.n_bytes += text.len();
         self.frames.push(text);
     }
 
     fn is_full(&self) -> bool {
-        self.frames.len() >= BATCH_FRAMES || self.n_bytes >= BATCH_BYTES
+        self.frames.len() >= BATCH_FRAMES || self.n_bytes >= self.max_bytes
     }
 }
 
@@ -162,9 +223,11 @@ impl Batch {
 mod tests {
     use super::*;
     use crate::testing::{HERE, Stage, account, actor, until_head};
-    use futures_util::FutureExt;
+    use futures_util::{FutureExt, poll};
     use natter_model::id::MessageId;
     use serde_json::Value;
+    use std::pin::pin;
+    use std::sync::atomic::Ordering;
 
     /// The types and positions of the frames that come next.
     async fn heard(cursor: &mut Cursor, n_frames: usize) -> Vec<(String, Option<u64>)> {
@@ -216,6 +279,145 @@ mod tests {
             assert_eq!(heard(&mut cursor, expected.len()).await, expected, "since {since}");
             assert!(cursor.next().now_or_never().is_none());
         }
+    }
+
+    #[tokio::test]
+    async fn many_who_ask_for_the_same_read_it_once() {
+        let stage = Stage::with_window(4);
+        let ana = actor(2, "ana");
+        let seat = stage.seat().await;
+        for n in 1..=300 {
+            stage.post(&ana, &n.to_string()).await;
+        }
+        until_head(&seat, Position::new(300)).await;
+        let mut expected = chat(1..=300);
+        expected.push(caught_up(300));
+        let mut cursors = Vec::new();
+        for _ in 0..50 {
+            cursors.push(Cursor::resuming(stage.seat().await, account(3), Position::START));
+        }
+        let all = cursors.iter_mut().map(async |cursor| heard(cursor, 301).await);
+        for heard in futures_util::future::join_all(all).await {
+            assert_eq!(heard, expected);
+        }
+        let n_pages = stage.persistence.n_pages.load(Ordering::SeqCst);
+        assert!(n_pages < 10, "{n_pages} pages were read");
+    }
+
+    #[tokio::test]
+    async fn while_persistence_is_away_the_log_tells() {
+        let stage = Stage::with_window(4);
+        let ana = actor(2, "ana");
+        let seat = stage.seat().await;
+        for n in 1..=300 {
+            stage.post(&ana, &n.to_string()).await;
+        }
+        until_head(&seat, Position::new(300)).await;
+        for since in [0, 1, 150, 294, 295, 296, 300] {
+            stage.persistence.take_away(true);
+            let mut cursor = Cursor::resuming(stage.seat().await, account(3), Position::new(since));
+            let mut expected = chat(since + 1..=300);
+            expected.push(caught_up(300));
+            let n_frames = expected.len();
+            let mut told = heard(&mut cursor, n_frames.min(10)).await;
+            // It comes back in the middle.
+            stage.persistence.take_away(false);
+            let n_left = n_frames - told.len();
+            told.extend(heard(&mut cursor, n_left).await);
+            assert_eq!(told, expected, "since {since}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_can_tell_now_is_waited_for() {
+        let stage = Stage::with_window(4);
+        let ana = actor(2, "ana");
+        let seat = stage.seat().await;
+        for n in 1..=100 {
+            stage.post(&ana, &n.to_string()).await;
+        }
+        until_head(&seat, Position::new(100)).await;
+        stage.persistence.take_away(true);
+        stage.log.forget(Position::new(50));
+        let mut cursor = Cursor::resuming(seat, account(3), Position::new(20));
+        let mut told = pin!(heard(&mut cursor, 81));
+        let mut n_read = 0;
+        while n_read < 2 {
+            assert!(poll!(told.as_mut()).is_pending(), "nothing is skipped");
+            n_read = stage.log.n_read.load(Ordering::SeqCst);
+            tokio::task::yield_now().await;
+        }
+        stage.persistence.take_away(false);
+        let mut expected = chat(21..=100);
+        expected.push(caught_up(100));
+        assert_eq!(told.await, expected);
+    }
+
+    #[tokio::test]
+    async fn what_has_left_the_log_altogether_is_told_by_persistence() {
+        let stage = Stage::with_window(4);
+        let ana = actor(2, "ana");
+        for n in 1..=3 {
+            stage.post(&ana, &n.to_string()).await;
+        }
+        stage.log.forget(Position::new(10));
+        let seat = stage.seat().await;
+        assert!(seat.has_reached(Position::new(1)).await.expect("the log answers"));
+        let mut cursor = Cursor::resuming(seat, account(3), Position::new(1));
+        assert_eq!(heard(&mut cursor, 3).await, [chat([2, 3]), vec![caught_up(10)]].concat());
+    }
+
+    #[tokio::test]
+    async fn a_gap_that_the_log_has_let_go_of_is_told_by_persistence() {
+        let stage = Stage::with_window(100);
+        let ana = actor(2, "ana");
+        let mut cursor = Cursor::live(stage.seat().await, account(3));
+        stage.post(&ana, "1").await;
+        assert_eq!(heard(&mut cursor, 1).await, chat([1]));
+        stage.log.deafen(true);
+        for n in 2..=20 {
+            stage.post(&ana, &n.to_string()).await;
+        }
+        stage.log.forget(Position::new(10));
+        stage.log.deafen(false);
+        stage.post(&ana, "21").await;
+        assert_eq!(heard(&mut cursor, 20).await, chat(2..=21));
+    }
+
+    #[tokio::test]
+    async fn who_is_removed_gets_nothing_behind_it() {
+        let stage = Stage::with_window(8);
+        let (ana, bob) = (actor(2, "ana"), actor(3, "bob"));
+        let mut other = Cursor::live(stage.seat().await, account(4));
+        let mut removed = Cursor::live(stage.seat().await, bob.id);
+        stage.post(&ana, "for both").await;
+        stage.remove(&bob).await;
+        stage.post(&ana, "not for bob").await;
+        assert_eq!(heard(&mut other, 2).await, chat([1, 3]));
+        assert_eq!(heard(&mut removed, 1).await, chat([1]));
+        assert_eq!(removed.next().await, Next::Removed);
+
+        let seat = stage.seat().await;
+        let mut again = Cursor::resuming(seat, bob.id, Position::START);
+        assert_eq!(heard(&mut again, 3).await, [chat([1, 3]), vec![caught_up(3)]].concat(), "let in again");
+    }
+
+    #[tokio::test]
+    async fn who_is_removed_while_far_behind_gets_nothing_more() {
+        let stage = Stage::with_window(2);
+        let (ana, bob) = (actor(2, "ana"), actor(3, "bob"));
+        let mut slow = Cursor::live(stage.seat().await, bob.id);
+        let mut resuming = Cursor::resuming(stage.seat().await, bob.id, Position::START);
+        for n in 1..=5 {
+            stage.post(&ana, &n.to_string()).await;
+        }
+        stage.remove(&bob).await;
+        for n in 7..=9 {
+            stage.post(&ana, &n.to_string()).await;
+        }
+        until_head(&stage.seat().await, Position::new(9)).await;
+        assert_eq!(slow.next().await, Next::Removed);
+        assert_eq!(resuming.next().await, Next::Removed);
     }
 
     #[tokio::test]

@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     Posted { sender: AccountId },
     /// A message was taken back, if `by` had sent it.
     Deleted { message: MessageId, by: AccountId },
+    /// Somebody takes part no longer. Has no text, and nobody gets it.
+    Removed { account: AccountId },
     /// Something else happened.
     OtherEvent,
     /// Somebody signalled.
@@ -32,11 +34,15 @@ pub(crate) enum Kind {
 impl Frame {
     /// `None`: the event ends the conversation, and nobody is told of it by a frame.
     pub(crate) fn of_event(entry: &Entry) -> Option<Self> {
-        let text = server::event(entry)?.into();
+        if entry.event.body == Body::ConversationDeleted {
+            return None;
+        }
+        let text = server::event(entry).unwrap_or_default().into();
         let by = entry.event.actor.id;
         let kind = match entry.event.body {
             Body::Posted { .. } => Kind::Posted { sender: by },
             Body::Deleted { message } => Kind::Deleted { message, by },
+            Body::ParticipantRemoved => Kind::Removed { account: by },
             Body::Edited { .. } | Body::Read { .. } | Body::ConversationDeleted => Kind::OtherEvent,
         };
         Some(Self { text, position: entry.position, kind })
@@ -52,6 +58,7 @@ impl Frame {
     pub(crate) fn is_news_to(&self, reader: AccountId, position: Position) -> bool {
         match self.kind {
             Kind::Signal { from } => from != reader,
+            Kind::Removed { .. } => false,
             Kind::Posted { .. } | Kind::Deleted { .. } | Kind::OtherEvent => self.position > position,
         }
     }

@@ -6,15 +6,20 @@ use std::time::Duration;
 use moka::future::Cache;
 use natter_model::event::Actor;
 use natter_model::id::{AccountId, ConversationId};
+use natter_model::timestamp::Timestamp;
 use natter_proto::v1;
 use natter_proto::v1::admit_reply::Verdict;
 use natter_proto::v1::authz_client::AuthzClient;
+use tokio::time::Instant;
 use tonic::transport::Channel;
 
+use crate::auth::Token;
 use crate::config::EdgeConfig;
 
 /// Answers remembered at once, of each kind. Some 200 bytes each.
 const REMEMBERED: u64 = 100_000;
+/// Longer than any answer is on its way.
+const ON_ITS_WAY: Duration = Duration::from_secs(30);
 /// Time between two looks for answers that are too old.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -26,6 +31,8 @@ pub(crate) struct Gate {
     accounts: Cache<AccountId, Arc<v1::Account>>,
     /// Conversations that were deleted a moment ago. authz hears of it last, so what it says of them is not remembered.
     deleted: Cache<ConversationId, ()>,
+    /// When participants were removed. An answer that was on its way then may be from before.
+    removed: Cache<(AccountId, ConversationId), Instant>,
 }
 
 /// A participant at the gate.
@@ -33,6 +40,8 @@ pub(crate) struct Gate {
 pub(crate) struct Admission {
     /// The participant, under the name that authz knows.
     pub actor: Arc<Actor>,
+    /// When authz was asked: the answer is not older.
+    asked_at: Instant,
 }
 
 /// Why the gate stays shut.
@@ -50,6 +59,9 @@ pub(crate) enum GateError {
     /// The account does not take part.
     #[error("not a participant of the conversation")]
     NotAParticipant,
+    /// The token was taken back.
+    #[error("the token is revoked")]
+    TokenRevoked,
     /// Nobody can say now.
     #[error("authz is unavailable: {0}")]
     Unavailable(String),
@@ -65,16 +77,56 @@ impl Gate {
             .build();
         let accounts = Cache::builder().max_capacity(REMEMBERED).time_to_live(config.admission()).build();
         let deleted = Cache::builder().max_capacity(REMEMBERED).time_to_live(config.admission()).build();
-        Self { authz, admissions, accounts, deleted }
+        let removed = Cache::builder().max_capacity(REMEMBERED).time_to_live(config.admission() + ON_ITS_WAY).build();
+        Self { authz, admissions, accounts, deleted, removed }
     }
 
-    /// Lets a participant in. Only this is remembered, so that whoever was refused can come as soon as they may.
+    /// Lets a participant in whose token has been checked. Only this is remembered, so that whoever was refused can come
+    /// as soon as they may.
     pub(crate) async fn admit(&self, account: AccountId, conversation: ConversationId) -> Result<Admission, GateError> {
-        if self.deleted.contains_key(&conversation) {
-            return self.ask(account, conversation).await;
+        let checked =
+            Token { jti: Box::default(), issued_at_s: i64::MAX, expires_at: Timestamp::from_micros(i64::MAX) };
+        self.admit_with(account, conversation, &checked).await
+    }
+
+    /// Lets a participant in who shows this token.
+    pub(crate) async fn admit_with(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+        token: &Token,
+    ) -> Result<Admission, GateError> {
+        let key = (account, conversation);
+        if self.deleted.contains_key(&conversation) || self.removed.contains_key(&key) {
+            return self.ask(account, conversation, token).await;
         }
-        let asked = self.admissions.try_get_with((account, conversation), self.ask(account, conversation)).await;
-        asked.map_err(|error| GateError::clone(&error))
+        let asked = self.admissions.try_get_with(key, self.ask(account, conversation, token)).await;
+        match asked.map_err(|error| GateError::clone(&error)) {
+            // Perhaps the token of somebody else who asked at the same moment.
+            Err(GateError::TokenRevoked) => self.ask(account, conversation, token).await,
+            other => other,
+        }
+    }
+
+    /// Checks the admission of somebody who got their place in the conversation's room after it: of those who were removed
+    /// before `opened_at`, the room knows nothing. Where the admission may be from before, authz is asked again.
+    pub(crate) async fn confirm(
+        &self,
+        admission: Admission,
+        conversation: ConversationId,
+        token: &Token,
+        opened_at: Instant,
+    ) -> Result<(), GateError> {
+        let account = admission.actor.id;
+        let removed_at = self.removed.get(&(account, conversation)).await;
+        if admission.asked_at >= opened_at && removed_at.is_none_or(|removed_at| admission.asked_at >= removed_at) {
+            return Ok(());
+        }
+        let again = self.ask(account, conversation, token).await?;
+        if removed_at.is_none() {
+            self.admissions.insert((account, conversation), again).await;
+        }
+        Ok(())
     }
 
     /// The account, active or not. `None`: there is no such account.
@@ -98,6 +150,12 @@ impl Gate {
         forgotten.expect("the cache supports invalidation closures");
     }
 
+    /// The account was removed from the conversation: it is not let in any more without asking.
+    pub(crate) async fn forget(&self, account: AccountId, conversation: ConversationId) {
+        self.removed.insert((account, conversation), Instant::now()).await;
+        self.admissions.invalidate(&(account, conversation)).await;
+    }
+
     /// Lets go of what is too old to be used, again and again. Otherwise it would be kept until there is new.
     pub(crate) async fn forget_the_old(&self) {
         let mut ticks = tokio::time::interval(SWEEP_EVERY);
@@ -106,21 +164,34 @@ impl Gate {
             self.admissions.run_pending_tasks().await;
             self.accounts.run_pending_tasks().await;
             self.deleted.run_pending_tasks().await;
+            self.removed.run_pending_tasks().await;
         }
     }
 
-    async fn ask(&self, account: AccountId, conversation: ConversationId) -> Result<Admission, GateError> {
-        let request = v1::AdmitRequest { account_id: account.get(), conversation_id: conversation.get() };
+    async fn ask(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+        token: &Token,
+    ) -> Result<Admission, GateError> {
+        let asked_at = Instant::now();
+        let request = v1::AdmitRequest {
+            account_id: account.get(),
+            conversation_id: conversation.get(),
+            jti: token.jti.to_string(),
+            issued_at_s: token.issued_at_s,
+        };
         let reply = self.authz().admit(request).await.map_err(|status| unavailable(&status))?.into_inner();
         match reply.verdict() {
             Verdict::Admitted => {
                 let username = reply.account.ok_or_else(senseless)?.username;
-                Ok(Admission { actor: Arc::new(Actor { id: account, username }) })
+                Ok(Admission { actor: Arc::new(Actor { id: account, username }), asked_at })
             }
             Verdict::NoSuchAccount => Err(GateError::NoSuchAccount),
             Verdict::InactiveAccount => Err(GateError::InactiveAccount),
             Verdict::NoSuchConversation => Err(GateError::NoSuchConversation),
             Verdict::NotAParticipant => Err(GateError::NotAParticipant),
+            Verdict::TokenRevoked => Err(GateError::TokenRevoked),
             Verdict::Unspecified => Err(senseless()),
         }
     }

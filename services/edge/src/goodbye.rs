@@ -1,12 +1,16 @@
 //! Why a connection ends.
 
+use std::time::Duration;
+
 use natter_identity::verifier::TokenError;
 use natter_wire::close::CloseCode;
+use natter_wire::retry::close_reason;
 
 use crate::gate::GateError;
 use crate::lobby::JoinError;
+use crate::retry;
 
-/// Why a connection ended. `Display` is what the client is told.
+/// Why a connection ended. `Display` is for people, [`Goodbye::reason`] what the client is told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Goodbye {
     /// The client closed it.
@@ -18,6 +22,9 @@ pub(crate) enum Goodbye {
     /// The client has not been heard of for too long.
     #[error("no sign of life from the client")]
     Silent,
+    /// The client has not read what it was sent for too long.
+    #[error("you do not read what you are sent; please reconnect")]
+    TooSlow,
     /// This edge is ending.
     #[error("the server restarts; please reconnect")]
     Draining,
@@ -66,7 +73,7 @@ impl Goodbye {
             Self::Left | Self::Gone => None,
             Self::Silent => Some(CloseCode::Normal),
             Self::Draining => Some(CloseCode::Restart),
-            Self::Full => Some(CloseCode::Full),
+            Self::TooSlow | Self::Full => Some(CloseCode::Full),
             Self::NoToken | Self::BadToken(_) | Self::NoSuchAccount | Self::InactiveAccount => Some(CloseCode::Token),
             Self::NotAParticipant => Some(CloseCode::NotAParticipant),
             Self::NoSuchConversation | Self::ConversationDeleted => Some(CloseCode::NoSuchConversation),
@@ -74,6 +81,23 @@ impl Goodbye {
             Self::TooBig => Some(CloseCode::TooBig),
             Self::NotUtf8 => Some(CloseCode::NotUtf8),
             Self::ProtocolError => Some(CloseCode::ProtocolError),
+        }
+    }
+
+    /// What to tell the client. Where coming back helps, it ends with when to do so.
+    pub(crate) fn reason(&self) -> String {
+        match self.retry_after() {
+            Some(wait) => close_reason(&self.to_string(), wait),
+            None => self.to_string(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Draining | Self::TooSlow => Some(retry::when_draining()),
+            Self::Full => Some(retry::when_full()),
+            Self::Unavailable => Some(retry::when_unavailable()),
+            _ => None,
         }
     }
 
@@ -90,6 +114,7 @@ impl From<GateError> for Goodbye {
             GateError::InactiveAccount => Self::InactiveAccount,
             GateError::NoSuchConversation => Self::NoSuchConversation,
             GateError::NotAParticipant => Self::NotAParticipant,
+            GateError::TokenRevoked => Self::BadToken(TokenError::Blacklisted),
             GateError::Unavailable(_) => Self::Unavailable,
         }
     }
@@ -115,5 +140,21 @@ impl From<axum::Error> for Goodbye {
             Ok(Error::Protocol(_)) => Self::ProtocolError,
             _ => Self::Gone,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use natter_wire::retry::of_close_reason;
+
+    #[test]
+    fn who_may_come_back_is_told_when_in_a_close_frame() {
+        for goodbye in [Goodbye::Draining, Goodbye::TooSlow, Goodbye::Full, Goodbye::Unavailable] {
+            let reason = goodbye.reason();
+            assert!(reason.len() <= 123, "a close frame has no room for {reason}");
+            assert!(of_close_reason(&reason).is_some_and(|wait| !wait.is_zero()), "{reason}");
+        }
+        assert_eq!(of_close_reason(&Goodbye::NotAParticipant.reason()), None);
     }
 }

@@ -2,6 +2,10 @@
 
 mod actions;
 mod app;
+mod auth;
+mod batches;
+mod bucket;
+mod client_address;
 pub mod config;
 mod connection;
 mod cursor;
@@ -9,11 +13,22 @@ mod frame;
 mod gate;
 mod goodbye;
 mod http;
+mod limits;
 mod listener;
 mod lobby;
+mod logins;
+mod metrics;
 mod outbox;
+mod page;
+mod pass;
+mod past;
+mod persistence;
+mod pulse;
 mod reader;
+mod resend;
 mod rest;
+mod retry;
+mod rights;
 mod room;
 mod session;
 mod sockets;
@@ -22,6 +37,7 @@ mod testing;
 mod upgrade;
 mod window;
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -32,17 +48,26 @@ use natter_log::port::Log;
 use natter_proto::v1::authz_client::AuthzClient;
 use natter_proto::v1::messages_client::MessagesClient;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::transport::Channel;
 
 use crate::actions::Actions;
 use crate::app::App;
+use crate::auth::Auth;
 use crate::config::EdgeConfig;
 use crate::gate::Gate;
+use crate::limits::Limits;
+use crate::listener::Bounds;
 use crate::lobby::Lobby;
+use crate::persistence::Persistence;
 use crate::rest::media::Media;
+use crate::rights::Rights;
 use crate::sockets::Sockets;
+
+/// Why an edge that [is crowded](Edge::is_crowded) is not ready.
+pub const CROWDED: &str = "it has almost as many connections as it may";
 
 /// What an edge stands on.
 pub struct Ports {
@@ -63,6 +88,8 @@ pub struct Edge {
     config: EdgeConfig,
     media: Option<Media>,
     ports: Ports,
+    is_crowded: watch::Sender<bool>,
+    rights: Rights,
 }
 
 /// What the edge was told to use cannot be had.
@@ -89,20 +116,40 @@ pub enum BindError {
 impl Edge {
     /// Takes the listening address. Clients that connect wait until [`Edge::serve`].
     pub async fn bind(config: EdgeConfig, ports: Ports) -> Result<Self, BindError> {
+        metrics::describe(&config);
         let media = config.media_root.as_deref().map(|root| {
             Media::open(root, config.attachment_max_bytes)
                 .map_err(|source| BindError::MediaRoot { root: root.to_owned(), source })
         });
         let media = media.transpose()?;
         let refused = |source| BindError::Address { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(refused)?;
+        let listener = listener::bind(config.listen).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Self { listener, address, config, media, ports })
+        Ok(Self {
+            listener,
+            address,
+            config,
+            media,
+            ports,
+            is_crowded: watch::Sender::new(false),
+            rights: Rights::new(),
+        })
     }
 
     /// The address it got.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether new clients had better go elsewhere: it has almost as many sockets as it may.
+    pub fn is_crowded(&self) -> watch::Receiver<bool> {
+        self.is_crowded.subscribe()
+    }
+
+    /// Resolves, while it serves, once it knows which rights have ended: before, it may not know revoked tokens as such.
+    pub fn knows_rights(&self) -> impl Future<Output = ()> + Send + 'static {
+        let rights = self.rights.clone();
+        async move { rights.known().await }
     }
 
     /// Serves until `drain` is cancelled, then closes every socket, and returns when the last one is gone.
@@ -111,26 +158,45 @@ impl Edge {
         let _stop_rooms_in_any_case = stop_rooms.clone().drop_guard();
         let Ports { log, authz, messages, verifier } = self.ports;
         let messages = MessagesClient::new(messages);
-        let sockets = Sockets::new(&self.config, drain.clone());
-        let max_connections = self.config.max_connections;
+        let stop = CancellationToken::new();
+        let sockets = Sockets::new(&self.config, stop.clone(), self.is_crowded);
+        let bounds = Bounds { max_connections: self.config.max_connections, unsent_bytes: self.config.unsent_bytes };
+        let delay = self.config.drain_delay();
         let gate = Gate::new(AuthzClient::new(authz), &self.config);
+        let persistence = Arc::new(Persistence::new(messages.clone()));
+        let lobby =
+            Lobby::open(Arc::clone(&log), Arc::clone(&persistence), gate.clone(), &self.config, stop_rooms, &tasks);
+        let rights = self.rights;
+        let auth = Auth { verifier: verifier.clone(), gate: gate.clone(), rights: rights.clone() };
         let app = App {
+            auth: Arc::new(auth),
             gate: gate.clone(),
-            actions: Actions::new(Arc::clone(&log), messages.clone()),
+            actions: Actions::new(log, persistence, messages.clone()),
             messages,
             verifier: Arc::new(verifier),
-            lobby: Lobby::open(log, gate.clone(), &self.config, stop_rooms, &tasks),
+            lobby: lobby.clone(),
+            limits: Limits::new(&self.config.limits),
+            n_proxies: self.config.limits.proxies,
             sockets: sockets.clone(),
             media: self.media,
         };
         let serving = async {
-            listener::serve(self.listener, http::router(app), max_connections, drain).await;
+            listener::serve(self.listener, http::router(app), bounds, stop.clone()).await;
             // A handshake that was answered at the last moment is counted already.
             sockets.gone().await;
         };
+        let draining = async {
+            drain.cancelled().await;
+            tokio::time::sleep(delay).await;
+            stop.cancel();
+            pending::<()>().await;
+        };
         tokio::select! {
             () = serving => {}
+            () = draining => {}
             () = gate.forget_the_old() => {}
+            () = rights.follow(&gate) => {}
+            () = lobby.forget_the_old() => {}
         }
     }
 }

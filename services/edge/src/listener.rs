@@ -1,19 +1,28 @@
 //! Accepts connections and serves HTTP on them, until they become sockets or end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
 use tracing::{debug, warn};
+
+use crate::client_address::Peer;
+use crate::metrics;
+use crate::retry;
 
 /// Time that a client gets for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -25,17 +34,35 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(500);
 const MAX_REFUSALS: usize = 256;
 /// Time that a refused client gets to hear it.
 const REFUSAL: Duration = Duration::from_secs(1);
-const REFUSED: &str =
-    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Serves `router` until `drain` is cancelled, to at most `max_connections` at once; sockets, once they are such, do not
-/// count. Returns when all requests are answered.
-pub(crate) async fn serve(listener: TcpListener, router: Router, max_connections: usize, drain: CancellationToken) {
+/// Connections that may wait to be accepted, as far as the system allows (net.core.somaxconn). Who finds no room there
+/// tries again after a second, which is long when thousands come back at once.
+const BACKLOG: u32 = 16_384;
+
+/// Takes the address. Clients that connect wait until they are accepted.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// What one client, and all of them, may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Connections at once, sockets not counted.
+    pub max_connections: usize,
+    /// Bytes that the system keeps for one that does not read.
+    pub unsent_bytes: u32,
+}
+
+/// Serves `router` until `drain` is cancelled, within these bounds; sockets, once they are such, do not count. Returns when all requests are answered.
+pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, drain: CancellationToken) {
     let connections = TaskTracker::new();
     let refusals = TaskTracker::new();
     while let Some(accepted) = drain.run_until_cancelled(listener.accept()).await {
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => (stream, Peer(peer.ip())),
             Err(error) if is_about_one_client(&error) => continue,
             Err(error) => {
                 warn!(%error, "cannot accept connections");
@@ -43,9 +70,13 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, max_connections
                 continue;
             }
         };
-        if connections.len() < max_connections {
-            connections.spawn(serve_connection(stream, router.clone(), drain.clone()));
-        } else if refusals.len() < MAX_REFUSALS {
+        if connections.len() < bounds.max_connections {
+            prepare(&stream, bounds);
+            connections.spawn(serve_connection(stream, peer, router.clone(), drain.clone()));
+            continue;
+        }
+        metrics::refused(metrics::FULL);
+        if refusals.len() < MAX_REFUSALS {
             refusals.spawn(refuse(stream));
         }
     }
@@ -56,12 +87,22 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, max_connections
     }
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, drain: CancellationToken) {
+/// Whatever fails here makes the connection slower or costlier, no worse.
+fn prepare(stream: &TcpStream, bounds: Bounds) {
     // A chat frame must not wait for the acknowledgement of the one before.
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "cannot set TCP_NODELAY");
+    let nodelay = stream.set_nodelay(true);
+    // Otherwise the system takes megabytes for a client that was fast and then ceased to read.
+    let unsent = SockRef::from(stream).set_tcp_notsent_lowat(bounds.unsent_bytes);
+    if let Err(error) = nodelay.and(unsent) {
+        debug!(%error, "cannot prepare a connection");
     }
-    let service = TowerToHyperService::new(router);
+}
+
+async fn serve_connection(stream: TcpStream, peer: Peer, router: Router, drain: CancellationToken) {
+    let service = TowerToHyperService::new(router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    }));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -82,8 +123,12 @@ async fn serve_connection(stream: TcpStream, router: Router, drain: Cancellation
 }
 
 async fn refuse(mut stream: TcpStream) {
+    let seconds = retry::whole_seconds(retry::when_full());
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: {seconds}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    );
     let refusal = async {
-        stream.write_all(REFUSED.as_bytes()).await?;
+        stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await?;
         // Closing while the request lies unread would reset the line, and the client might not see the answer.
         let mut unread = [0; 1024];
@@ -115,7 +160,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let router = Router::new().route("/", axum::routing::get(async || "served"));
-        (address, serve(listener, router, max_connections, drain))
+        let bounds = Bounds { max_connections, unsent_bytes: 65_536 };
+        (address, serve(listener, router, bounds, drain))
     }
 
     #[tokio::test]
@@ -130,11 +176,40 @@ mod tests {
             assert_eq!(&status, b"HTTP/1.1 200 OK");
             let mut second = TcpStream::connect(address).await.expect("it listens");
             let refusal = answer(&mut second, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
-            assert!(refusal.starts_with("HTTP/1.1 503 ") && refusal.contains("\r\nRetry-After: 5\r\n"), "{refusal}");
+            assert!(refusal.starts_with("HTTP/1.1 503 ") && refusal.contains("\r\nRetry-After: "), "{refusal}");
             drain.cancel();
             let rest = answer(&mut first, "").await;
             assert!(rest.ends_with("served"), "{rest}");
         };
         tokio::join!(serving, client);
+    }
+
+    /// How long the server waits for a request that a client sends like this.
+    async fn is_waited_for(send: impl AsyncFn(&mut TcpStream) -> io::Result<()>) -> Duration {
+        let drain = CancellationToken::new();
+        let (address, serving) = listening(1, drain.clone()).await;
+        let begun = time::Instant::now();
+        let client = async {
+            let mut stream = TcpStream::connect(address).await.expect("it listens");
+            // Fails once the server has closed the connection.
+            while send(&mut stream).await.is_ok() && begun.elapsed() < HEAD_TIMEOUT * 10 {}
+            drain.cancel();
+            begun.elapsed()
+        };
+        tokio::join!(serving, client).1
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_sends_nothing_or_drips_is_cut_off() {
+        let silent = is_waited_for(async |stream| match stream.read(&mut [0; 1]).await? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        });
+        assert_eq!(silent.await, HEAD_TIMEOUT);
+        let dripping = is_waited_for(async |stream| {
+            time::sleep(Duration::from_secs(1)).await;
+            stream.write_all(b"G").await
+        });
+        assert!(dripping.await <= HEAD_TIMEOUT + Duration::from_secs(3));
     }
 }

@@ -11,8 +11,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
+use crate::batches::Batches;
 use crate::config::EdgeConfig;
 use crate::gate::Gate;
+use crate::metrics;
+use crate::past::Past;
+use crate::persistence::Persistence;
 use crate::reader::Reader;
 use crate::room::Room;
 use crate::window::{State, Window};
@@ -21,12 +25,16 @@ use crate::window::{State, Window};
 const QUEUE: usize = 1024;
 /// Longest wait for a room to find its place in the log.
 const OPENING: Duration = Duration::from_secs(5);
+/// Time between two looks for pages that are too old.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// The way to the one task that owns the map of rooms. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Lobby {
     questions: mpsc::Sender<Question>,
     log: Arc<dyn Log>,
+    past: Arc<Past>,
+    batches: Arc<Batches>,
 }
 
 /// A place in a room. Whoever holds it sees all that happens there; dropping it leaves.
@@ -35,6 +43,8 @@ pub(crate) struct Seat {
     pub window: watch::Receiver<Window>,
     /// What has left the window, or was never in it.
     pub reader: Reader,
+    /// How much may be handed out at once.
+    pub batches: Arc<Batches>,
 }
 
 /// Why there is no seat.
@@ -57,17 +67,20 @@ enum Question {
 }
 
 impl Lobby {
-    /// Opens rooms over this log until `stop` is cancelled, which closes them all. Tells `gate` of conversations that
-    /// are deleted.
+    /// Opens rooms over this log until `stop` is cancelled, which closes them all. What they do not keep is asked of
+    /// `persistence`. Tells `gate` of conversations that are deleted, and of people who are removed.
     pub(crate) fn open(
         log: Arc<dyn Log>,
+        persistence: Arc<Persistence>,
         gate: Gate,
         config: &EdgeConfig,
         stop: CancellationToken,
         tasks: &TaskTracker,
     ) -> Self {
         let (questions, asked) = mpsc::channel(QUEUE);
-        let lobby = Self { questions, log };
+        let batches = Batches::new(config.batch_bytes, config.batches_bytes);
+        let past = Arc::new(Past::new(Arc::clone(&log), persistence, config.pages_bytes));
+        let lobby = Self { questions, log, past, batches };
         let rooms = Rooms {
             lobby: lobby.clone(),
             gate,
@@ -95,11 +108,24 @@ impl Lobby {
             Err(_) => State::Opening,
         };
         match state {
-            State::Open => Ok(Seat { window, reader: Reader::new(Arc::clone(&self.log), conversation) }),
+            State::Open => Ok(Seat { window, reader: self.reader(conversation), batches: Arc::clone(&self.batches) }),
             State::Opening => Err(JoinError::LogAway),
             State::Deleted => Err(JoinError::Deleted),
             State::Closed => Err(JoinError::Closed),
         }
+    }
+
+    /// Lets go of pages that are too old to be used, again and again. Otherwise they would be kept until there are new.
+    pub(crate) async fn forget_the_old(&self) {
+        let mut ticks = tokio::time::interval(SWEEP_EVERY);
+        loop {
+            ticks.tick().await;
+            self.past.forget_the_old().await;
+        }
+    }
+
+    fn reader(&self, conversation: ConversationId) -> Reader {
+        Reader::new(Arc::clone(&self.past), conversation)
     }
 
     /// Resolves when the room may close: nobody has a seat, and nobody will get one.
@@ -167,14 +193,17 @@ impl Rooms {
     fn open_room(&mut self, conversation: ConversationId) -> watch::Receiver<Window> {
         let (window, seat) = watch::channel(Window::new(conversation, self.max_frames));
         self.windows.insert(conversation, window.clone());
-        let room = Room::new(conversation, Arc::clone(&self.lobby.log), self.gate.clone(), window.clone());
+        let (log, reader) = (Arc::clone(&self.lobby.log), self.lobby.reader(conversation));
+        let room = Room::new(conversation, log, reader, self.gate.clone(), window.clone());
         let (lobby, linger, stop) = (self.lobby.clone(), self.linger, self.stop.clone());
+        let counted = metrics::room();
         self.tasks.spawn(async move {
             tokio::select! {
                 () = room.follow() => {}
                 () = lobby.deserted(conversation, &window, linger) => {}
                 () = stop.cancelled() => {}
             }
+            drop(counted);
             debug!(%conversation, "room closed");
         });
         debug!(%conversation, n_rooms = self.windows.len(), "room opened");

@@ -7,15 +7,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use natter_edge::{BindError, Edge, Ports};
+use natter_edge::{BindError, CROWDED, Edge, Ports};
 use natter_host::addresses::Addresses;
 use natter_host::exit::{self, Misconfigured};
 use natter_host::lifecycle::Lifecycle;
+use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
-use natter_host::{cli, limits, listen, telemetry};
+use natter_host::{cli, listen, metrics, telemetry};
 use natter_identity::key::SigningKey;
 use natter_identity::verifier::{Verifier, VerifierSettings};
+use natter_log::port::Log as _;
 use natter_log_nats::{JetStream, State};
 use natter_proto::v1::authz_server;
 use natter_proto::v1::messages_server;
@@ -25,28 +27,36 @@ use crate::settings::Settings;
 
 const NATS: &str = "nats";
 const AUTHZ: &str = "authz";
+/// That authz has told which rights have ended.
+const RIGHTS: &str = "rights";
 const PERSISTENCE: &str = "persistence";
+const ROOM: &str = "room";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit::report("natter-edge", run(cli::parse()).await)
+    exit::report("natter-edge", Box::pin(run(cli::parse())).await)
 }
 
-async fn run(settings: Settings) -> anyhow::Result<()> {
+async fn run(mut settings: Settings) -> anyhow::Result<()> {
+    #[cfg(feature = "failpoints")]
+    let _failpoints = fail::FailScenario::setup();
     telemetry::init(&settings.host.telemetry)?;
-    limits::raise_open_files();
+    let metrics = metrics::install()?;
+    let open_files = OpenFiles::raise();
+    let wanted = settings.edge.max_connections;
+    settings.edge.max_connections = open_files.connections(wanted);
     let key = &settings.signing_key;
     let key = SigningKey::hmac(&key.require()?).map_err(|error| key.refused(error))?;
     let authz = Peer::new("AUTHZ_URL", &settings.authz_url, authz_server::SERVICE_NAME)?;
     let persistence = Peer::new("PERSISTENCE_URL", &settings.persistence_url, messages_server::SERVICE_NAME)?;
     let log = JetStream::connect(settings.nats_url.expose()).await;
-    let log = log.map_err(|error| Misconfigured::new("NATS_URL", error))?;
+    let log = Arc::new(log.map_err(|error| Misconfigured::new("NATS_URL", error))?);
     let link = log.state();
 
     let lifecycle = Lifecycle::from_signals(settings.host.drain()).context("listening to signals")?;
-    let readiness = Readiness::new(&[NATS, AUTHZ, PERSISTENCE], lifecycle.drain());
+    let readiness = Readiness::new(&[NATS, AUTHZ, RIGHTS, PERSISTENCE], lifecycle.drain());
     let ports = Ports {
-        log: Arc::new(log),
+        log: log.clone(),
         authz: authz.channel(),
         messages: persistence.channel(),
         verifier: Verifier::new(&key, VerifierSettings::default()),
@@ -54,7 +64,8 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     let edge = Edge::bind(settings.edge, ports).await.map_err(refused)?;
     let ops = Ops::bind("EDGE_OPS_LISTEN", settings.ops_listen).await?;
     Addresses { listen: edge.address(), ops: Some(ops.address()) }.announce(&settings.host)?;
-    let _probes = ops.serve(readiness.clone());
+    open_files.tell_of(wanted, "EDGE_MAX_CONNECTIONS");
+    let _probes = ops.serve(readiness.clone(), metrics);
 
     lifecycle
         .run(async |drain, tasks| {
@@ -68,11 +79,26 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
             });
             // Only waited for at the start: later the edge does well without them for a while, and an edge that was not
             // ready then would be taken out of service with all others.
-            for (need, peer) in [(AUTHZ, authz), (PERSISTENCE, persistence)] {
-                let readiness = readiness.clone();
-                tasks.spawn(async move { readiness.wait_for(need, async || peer.check().await).await });
-            }
-            edge.serve(drain, tasks).await;
+            let ready = readiness.clone();
+            tasks.spawn(async move { ready.wait_for(AUTHZ, async || authz.check().await).await });
+            let (ready, rights) = (readiness.clone(), edge.knows_rights());
+            tasks.spawn(drain.clone().run_until_cancelled_owned(async move {
+                rights.await;
+                ready.ready(RIGHTS);
+            }));
+            let ready = readiness.clone();
+            tasks.spawn(async move {
+                let is_met = async || {
+                    persistence.check().await?;
+                    // A log that is behind the store has lost its tail: this edge has not seen it, the store has.
+                    log.expect_at_least(persistence.highest().await?);
+                    Ok::<_, String>(())
+                };
+                ready.wait_for(PERSISTENCE, is_met).await;
+            });
+            let (ready, is_crowded) = (readiness, edge.is_crowded());
+            tasks.spawn(async move { ready.follow(ROOM, is_crowded, CROWDED).await });
+            Box::pin(edge.serve(drain, tasks)).await;
             anyhow::Ok(())
         })
         .await

@@ -36,13 +36,18 @@ impl Outbox {
     /// Waits for replies, then takes all of them. Only one may take at a time. Safe to drop while waiting.
     pub(crate) async fn take(&self) -> VecDeque<Utf8Bytes> {
         loop {
-            let replies = std::mem::take(&mut *self.replies());
+            let replies = self.rest();
             if !replies.is_empty() {
                 self.emptied.notify_one();
                 return replies;
             }
             self.filled.notified().await;
         }
+    }
+
+    /// What nobody has taken yet.
+    pub(crate) fn rest(&self) -> VecDeque<Utf8Bytes> {
+        std::mem::take(&mut *self.replies())
     }
 
     fn replies(&self) -> MutexGuard<'_, VecDeque<Utf8Bytes>> {

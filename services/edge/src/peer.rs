@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use natter_host::exit::Misconfigured;
+use natter_model::id::Position;
+use natter_proto::v1::GetHighestRequest;
+use natter_proto::v1::messages_client::MessagesClient;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::ServingStatus;
@@ -47,6 +50,12 @@ impl Peer {
     /// Leads to the service. Each call has a deadline of five seconds.
     pub(crate) fn channel(&self) -> Channel {
         self.channel.clone()
+    }
+
+    /// The highest position that the store behind persistence bears witness of.
+    pub(crate) async fn highest(&self) -> Result<Position, String> {
+        let answer = MessagesClient::new(self.channel()).get_highest(GetHighestRequest {}).await;
+        answer.map(|answer| Position::new(answer.into_inner().position)).map_err(|status| told(&status))
     }
 
     /// Does the service say that it can do its work?

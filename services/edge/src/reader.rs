@@ -1,36 +1,51 @@
-//! Reads a conversation's log, patiently.
+//! Reads a conversation's past, patiently.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use natter_log::port::{Log, LogError};
+use natter_log::port::LogError;
 use natter_model::event::Entry;
 use natter_model::id::{ConversationId, Position};
-use tracing::warn;
+use tracing::{debug, warn};
 
-/// Entries read at once.
-const BATCH: usize = 128;
+use crate::page::Page;
+use crate::past::{Past, PastError};
 
 /// One conversation's past.
 #[derive(Clone)]
 pub(crate) struct Reader {
-    log: Arc<dyn Log>,
+    past: Arc<Past>,
     conversation: ConversationId,
 }
 
 impl Reader {
     /// Reads this conversation.
-    pub(crate) fn new(log: Arc<dyn Log>, conversation: ConversationId) -> Self {
-        Self { log, conversation }
+    pub(crate) fn new(past: Arc<Past>, conversation: ConversationId) -> Self {
+        Self { past, conversation }
     }
 
-    /// The next entries after `after`, oldest first; more of them may follow. None: there are no more. Waits for as long
-    /// as the log is away.
-    pub(crate) async fn read(&self, after: Position) -> Vec<Entry> {
+    /// See [`Past::page`]. Waits for as long as there is none.
+    pub(crate) async fn page(&self, known: Position, position: Position, goal: Position) -> Arc<Page> {
         let mut pauses = pauses();
         loop {
-            match self.log.read(self.conversation, after, BATCH).await {
+            match self.past.page(self.conversation, known, position, goal).await {
+                Ok(page) => return page,
+                // Whoever does not answer is told of elsewhere, once for all who wait.
+                Err(error @ PastError::LogAway(_)) => {
+                    debug!(conversation = %self.conversation, %error, "a client waits")
+                }
+                Err(error) => warn!(conversation = %self.conversation, %position, %error, "a client has to wait"),
+            }
+            pause(&mut pauses).await;
+        }
+    }
+
+    /// See [`Past::in_log`]. Waits for as long as the log is away.
+    pub(crate) async fn in_log(&self, after: Position) -> Option<Vec<Entry>> {
+        let mut pauses = pauses();
+        loop {
+            match self.past.in_log(self.conversation, after).await {
                 Ok(entries) => return entries,
                 Err(error) => warn!(conversation = %self.conversation, %after, %error, "cannot read the log"),
             }
@@ -40,7 +55,7 @@ impl Reader {
 
     /// Where the conversation's last entry stands.
     pub(crate) async fn head(&self) -> Result<Position, LogError> {
-        self.log.head(self.conversation).await
+        self.past.head(self.conversation).await
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use crate::gate::Gate;
+use crate::metrics;
 use crate::reader::{Reader, pause, pauses};
 use crate::window::{State, Window};
 
@@ -29,10 +30,10 @@ impl Room {
     pub(crate) fn new(
         conversation: ConversationId,
         log: Arc<dyn Log>,
+        reader: Reader,
         gate: Gate,
         window: watch::Sender<Window>,
     ) -> Self {
-        let reader = Reader::new(Arc::clone(&log), conversation);
         Self { conversation, log, gate, reader, window }
     }
 
@@ -92,6 +93,10 @@ impl Room {
         let head = self.reader.head().await?;
         if self.state() != State::Opening {
             self.fill_up_to(head).await;
+        } else if head == Position::START {
+            // What was said here, if anything, has left the log or was imported. All of it stands before the log begins.
+            let head = self.log.oldest().await?;
+            self.window.send_modify(|window| window.open(head));
         } else if self.ends_at(head).await? {
             self.gate.forget_conversation(self.conversation).await;
             self.window.send_modify(|window| window.open_deleted(head));
@@ -102,9 +107,6 @@ impl Room {
     }
 
     async fn ends_at(&self, head: Position) -> Result<bool, LogError> {
-        if head == Position::START {
-            return Ok(false);
-        }
         match self.log.entry(head).await {
             Ok(last) => Ok(last.is_some_and(|entry| entry.event.body == Body::ConversationDeleted)),
             Err(LogError::Unreadable { .. }) => Ok(false),
@@ -119,24 +121,42 @@ impl Room {
         self.push(std::slice::from_ref(entry)).await;
     }
 
-    /// Nobody sees a later event before those up to `goal` are in the window.
+    /// Nobody sees a later event before those up to `goal` are in the window, or the window is begun anew behind them.
     async fn fill_up_to(&self, goal: Position) {
-        while self.head() < goal && self.is_going_on() {
-            let missed = self.reader.read(self.head()).await;
-            if missed.is_empty() {
-                let head = self.head();
-                warn!(conversation = %self.conversation, %head, %goal, "the log holds no event in between any more");
-                return;
-            }
-            debug!(conversation = %self.conversation, n_entries = missed.len(), "filled a gap");
-            self.push(&missed).await;
+        if self.head() >= goal || !self.is_going_on() {
+            return;
         }
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!("edge::skip_gap_fill", |_| ());
+        metrics::gap_found();
+        let mut n_entries = 0;
+        while self.head() < goal && self.is_going_on() {
+            let head = self.head();
+            match self.reader.in_log(head).await {
+                Some(missed) if !missed.is_empty() => {
+                    n_entries += missed.len();
+                    self.push(&missed).await;
+                }
+                // Only records that nobody can read.
+                Some(_) => self.window.send_modify(|window| window.pass(goal)),
+                None => {
+                    warn!(conversation = %self.conversation, %head, %goal, "the log has let go of what was missed");
+                    self.window.send_modify(|window| window.skip_to(goal));
+                }
+            }
+        }
+        debug!(conversation = %self.conversation, n_entries, "filled a gap");
+        metrics::gap_filled(n_entries);
     }
 
     async fn push(&self, entries: &[Entry]) {
-        if entries.iter().any(|entry| entry.event.body == Body::ConversationDeleted) {
+        for entry in entries {
             // Before the sockets are closed, so that whoever comes again at once is not let in from memory.
-            Box::pin(self.gate.forget_conversation(self.conversation)).await;
+            match entry.event.body {
+                Body::ConversationDeleted => Box::pin(self.gate.forget_conversation(self.conversation)).await,
+                Body::ParticipantRemoved => Box::pin(self.gate.forget(entry.event.actor.id, self.conversation)).await,
+                Body::Posted { .. } | Body::Edited { .. } | Body::Deleted { .. } | Body::Read { .. } => {}
+            }
         }
         self.window.send_modify(|window| entries.iter().for_each(|entry| window.push(entry)));
     }

@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use natter_model::event::Actor;
 use natter_model::id::{AccountId, ConversationId, MessageId, Position};
-use natter_wire::client::{self, Request};
-use natter_wire::problem::Problem;
+use natter_wire::client::{self, Echo, Request};
+use natter_wire::problem::{Deed, Problem};
 use natter_wire::server;
 use tokio::sync::watch;
 use tracing::warn;
 
 use crate::actions::{ActionError, Actions, Target};
+use crate::limits::Allowance;
+use crate::metrics;
+use crate::pass::Pass;
+use crate::retry;
 use crate::window::{Lookup, State, Window};
 
 /// A participant in a conversation. Knows nothing of sockets.
@@ -19,9 +23,13 @@ pub(crate) struct Session {
     conversation: ConversationId,
     actions: Actions,
     window: watch::Receiver<Window>,
+    /// Where the head was when it began. A removal before that was followed by being let in again.
+    since: Position,
     /// Where the last event of this session stands. Until the window has it, the window does not know all that this
     /// client knows.
     appended: Position,
+    allowance: Allowance,
+    pass: Arc<Pass>,
 }
 
 impl Session {
@@ -31,8 +39,16 @@ impl Session {
         conversation: ConversationId,
         actions: Actions,
         window: watch::Receiver<Window>,
+        allowance: Allowance,
+        pass: Arc<Pass>,
     ) -> Self {
-        Self { actor, conversation, actions, window, appended: Position::START }
+        let since = window.borrow().head();
+        Self { actor, conversation, actions, window, since, appended: Position::START, allowance, pass }
+    }
+
+    /// What lets it be here.
+    pub(crate) fn pass(&self) -> Arc<Pass> {
+        Arc::clone(&self.pass)
     }
 
     /// Whose session it is.
@@ -48,20 +64,35 @@ impl Session {
     /// Does what a text frame asks for. What its sender alone is told about it, if anything.
     pub(crate) async fn handle(&mut self, text: &str) -> Option<String> {
         let frame = client::read(text);
-        let outcome = match frame.request {
-            Ok(request) => self.fulfil(request).await,
-            Err(problem) => Err(problem),
+        let outcome = match (self.allowance.frame().await, frame.request) {
+            (Ok(()), Ok(request)) => self.fulfil(request).await,
+            (Ok(()), Err(problem)) => Err(problem),
+            (Err(wait), _) => Err(Problem::RateLimited(wait)),
         };
-        outcome.unwrap_or_else(|problem| Some(server::error(frame.deed, &problem, &frame.echo)))
+        outcome.unwrap_or_else(|problem| Some(refusal(frame.deed, &problem, &frame.echo)))
+    }
+
+    /// What the sender is told of a frame that nobody even looked into, because of `problem`.
+    pub(crate) async fn refuse(&mut self, problem: Problem) -> String {
+        let problem = self.allowance.frame().await.err().map_or(problem, Problem::RateLimited);
+        refusal(Deed::Message, &problem, &Echo::default())
     }
 
     async fn fulfil(&mut self, request: Request) -> Result<Option<String>, Problem> {
-        if self.window.borrow().state() == State::Deleted {
-            return Err(Problem::ConversationNotFound);
+        {
+            let window = self.window.borrow();
+            if window.state() == State::Deleted {
+                return Err(Problem::ConversationNotFound);
+            }
+            if window.has_removed(self.actor.id, self.since) {
+                return Err(Problem::NotAParticipant);
+            }
         }
         let (actor, conversation) = (Arc::clone(&self.actor), self.conversation);
         let done = match request {
             Request::Message { content, client_id } => {
+                #[cfg(feature = "failpoints")]
+                fail::fail_point!("edge::acknowledge_early", |_| Ok(self.acknowledge_early(&content, &client_id)));
                 let name = client_id.clone();
                 let done = self.actions.post(&actor, conversation, content, None, client_id).await;
                 let done = done.map_err(|error| self.problem(&error))?;
@@ -74,6 +105,10 @@ impl Session {
                 return Ok(None);
             }
             Request::Ping => return Ok(Some(server::pong())),
+            Request::Auth { token } => {
+                let expires_at = self.pass.renew(token.expose()).await?;
+                return Ok(Some(server::authenticated(expires_at)));
+            }
             Request::Read { message } => {
                 let target = self.find(message).await?;
                 self.actions.mark_read(&actor, target).await
@@ -89,6 +124,17 @@ impl Session {
         };
         self.appended = done.map_err(|error| self.problem(&error))?.position;
         Ok(None)
+    }
+
+    /// What tests of the checker do: a place in the log is promised before the log has given it.
+    #[cfg(feature = "failpoints")]
+    fn acknowledge_early(&self, content: &str, client_id: &Option<String>) -> Option<String> {
+        let guess = Position::new(self.window.borrow().head().get() + 1);
+        let (actor, actions, conversation) = (Arc::clone(&self.actor), self.actions.clone(), self.conversation);
+        let (content, name) = (content.to_owned(), client_id.clone());
+        drop(tokio::spawn(async move { actions.post(&actor, conversation, content, None, name).await }));
+        let now = natter_model::timestamp::Timestamp::now();
+        client_id.as_ref().map(|name| server::ack(name, guess, now))
     }
 
     /// The message, as it stands after all that this client has done: from the window if that goes far enough, else
@@ -119,17 +165,22 @@ impl Session {
             ActionError::NullCharacter => Problem::NullCharacter,
             ActionError::TooLarge | ActionError::Unavailable(_) => {
                 warn!(conversation = %self.conversation, account = %self.actor.id, %error, "a frame failed");
-                Problem::Unavailable
+                Problem::Unavailable(retry::when_unavailable())
             }
         }
     }
+}
+
+fn refusal(deed: Deed, problem: &Problem, echo: &Echo) -> String {
+    metrics::refused(problem.code());
+    server::error(deed, problem, echo)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::lobby::Seat;
-    use crate::testing::{HERE, Stage, actor, until_head};
+    use crate::testing::{HERE, Stage, account, actor, until_head};
     use natter_model::event::Body;
     use serde_json::{Value, json};
 
@@ -143,8 +194,17 @@ mod tests {
     async fn chat(window_frames: usize) -> Chat {
         let stage = Stage::with_window(window_frames);
         let seat = stage.seat().await;
-        let session =
-            |id, name| Session::new(Arc::new(actor(id, name)), HERE, stage.actions.clone(), seat.window.clone());
+        let session = |id, name| {
+            let allowance = stage.limits.allowance(account(id));
+            Session::new(
+                Arc::new(actor(id, name)),
+                HERE,
+                stage.actions.clone(),
+                seat.window.clone(),
+                allowance,
+                stage.pass(account(id)),
+            )
+        };
         let (ana, bob) = (session(2, "ana"), session(3, "bob"));
         Chat { stage, seat, ana, bob }
     }
@@ -238,9 +298,12 @@ mod tests {
     async fn what_fails_is_told_with_the_names_that_the_frame_gave() {
         let mut chat = chat(8).await;
         chat.stage.log.take_away(true);
+        let mut answer = told(&mut chat.ana, json!({"content": "hi", "client_id": "c-1"})).await;
+        let wait = answer.as_object_mut().expect("an error frame").remove("retry_after_ms");
+        assert!(wait.as_ref().and_then(Value::as_u64).is_some_and(|wait| wait > 0), "{wait:?}");
         let expected = json!({"type": "error", "message": "Failed to send message. Please try again.",
             "code": "unavailable", "client_id": "c-1"});
-        assert_eq!(told(&mut chat.ana, json!({"content": "hi", "client_id": "c-1"})).await, expected);
+        assert_eq!(answer, expected);
         let typing = json!({"type": "typing", "is_typing": true});
         assert_eq!(told(&mut chat.ana, typing).await, Value::Null, "typing fails silently");
         chat.stage.log.take_away(false);
@@ -254,5 +317,14 @@ mod tests {
         chat.stage.actions.delete_conversation(&actor(3, "bob"), HERE).await.expect("the log takes it");
         until_head(&chat.seat, Position::new(1)).await;
         assert_eq!(problem(&mut chat.ana, json!({"content": "hi"})).await, "conversation_not_found");
+    }
+
+    #[tokio::test]
+    async fn who_was_removed_says_nothing_more() {
+        let mut chat = chat(8).await;
+        chat.stage.remove(&actor(2, "ana")).await;
+        until_head(&chat.seat, Position::new(1)).await;
+        assert_eq!(problem(&mut chat.ana, json!({"content": "hi"})).await, "not_a_participant");
+        assert_eq!(told(&mut chat.bob, json!({"content": "hi"})).await, Value::Null);
     }
 }

@@ -1,19 +1,21 @@
 //! The WebSocket handshake: who comes in. It is always accepted first, so that browsers see the close code.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{AUTHORIZATION, RETRY_AFTER};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{AUTHORIZATION, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use natter_identity::verifier::Expected;
 use natter_model::id::{AccountId, ConversationId};
-use natter_model::timestamp::Timestamp;
 use natter_wire::client::Echo;
 use natter_wire::problem::{Deed, Problem};
 use natter_wire::{query, server};
+use tokio::time;
 use tracing::{debug, warn};
 
 use crate::app::App;
@@ -22,7 +24,10 @@ use crate::cursor::Cursor;
 use crate::gate::GateError;
 use crate::goodbye::Goodbye;
 use crate::lobby::Seat;
+use crate::metrics;
+use crate::pass::Pass;
 use crate::rest::answer;
+use crate::retry;
 use crate::session::Session;
 
 /// The read buffer of a socket, in bytes: all that an idle connection keeps. Longer frames get more while they last.
@@ -31,6 +36,12 @@ const READ_BUFFER: usize = 512;
 const WRITE_BUFFER: usize = 16 * 1024;
 /// Messages up to this size are refused by an error frame, larger ones end the connection.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
+
+/// The subprotocol that says that the next one is an access token.
+const TOKEN_PROTOCOL: &str = "natter.token";
+
+/// Longest wait until it is known whether somebody comes in, whatever does not answer.
+const ENTERING: Duration = Duration::from_secs(15);
 
 /// `/ws/chat/<digits>`, with and without a slash at the end.
 pub(crate) fn routes() -> Router<App> {
@@ -52,14 +63,20 @@ async fn upgrade(
         Err(rejection) => return rejection.into_response(),
     };
     let Some(place) = app.sockets.enter() else {
-        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")]).into_response();
+        metrics::refused(metrics::FULL);
+        let wait = HeaderValue::from(retry::whole_seconds(retry::when_full()));
+        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, wait)]).into_response();
     };
     let entered = if place.is_over_limit() {
         Err(Goodbye::Full)
     } else {
-        enter(&app, &conversation, &query.unwrap_or_default(), &headers).await
+        let query = query.unwrap_or_default();
+        let entering = enter(&app, &conversation, &query, &headers);
+        time::timeout(ENTERING, entering).await.unwrap_or(Err(Goodbye::Unavailable))
     };
     upgrade
+        // Only this one of what the client offers: never the token itself.
+        .protocols([TOKEN_PROTOCOL])
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(MAX_MESSAGE_BYTES)
@@ -88,16 +105,23 @@ struct Entered {
 /// The checks, in the order in which the first that fails gives the code. The seat is taken before the handshake is
 /// answered: what happens from then on is not missed.
 async fn enter(app: &App, digits: &str, query: &str, headers: &HeaderMap) -> Result<Entered, Goodbye> {
-    let token = query::token(query).or_else(|| bearer(headers)).ok_or(Goodbye::NoToken)?;
-    let claims = app.verifier.verify(&token, Expected::Access, Timestamp::now())?;
-    let account = claims.account.ok_or(Goodbye::NoSuchAccount)?;
+    let token = query::token(query).or_else(|| bearer(headers)).or_else(|| subprotocol(headers));
+    let (account, token) = app.auth.check(&token.ok_or(Goodbye::NoToken)?)?;
     let Some(conversation) = digits.parse().ok().and_then(ConversationId::new) else {
         return Err(nowhere(app, account).await);
     };
-    let admission = app.gate.admit(account, conversation).await.map_err(refused)?;
+    // Before authz is asked: what ends from then on is either in its answer or told afterwards.
+    let known = app.auth.rights.last_change();
+    let admission = app.gate.admit_with(account, conversation, &token).await.map_err(refused)?;
     let seat = app.lobby.join(conversation).await.inspect_err(|error| warn!(%conversation, %error, "no seat"))?;
-    let session = Session::new(admission.actor, conversation, app.actions.clone(), seat.window.clone());
+    let opened_at = seat.window.borrow().opened_at();
+    let pass = Arc::new(Pass::new(Arc::clone(&app.auth), account, conversation, known, token.clone()));
+    let actor = Arc::clone(&admission.actor);
+    let allowance = app.limits.allowance(account);
+    let session = Session::new(actor, conversation, app.actions.clone(), seat.window.clone(), allowance, pass);
     let (cursor, greeting) = place_cursor(seat, account, query).await?;
+    // Last, because neither of the two sees a removal that stands before it.
+    app.gate.confirm(admission, conversation, &token, opened_at).await.map_err(refused)?;
     debug!(%conversation, %account, "connection opened");
     Ok(Entered { session, cursor, greeting })
 }
@@ -137,4 +161,34 @@ fn refused(error: GateError) -> Goodbye {
 fn bearer(headers: &HeaderMap) -> Option<String> {
     let token = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?.trim();
     (!token.is_empty()).then(|| token.to_owned())
+}
+
+/// The token that is offered as the subprotocol behind [`TOKEN_PROTOCOL`]. Browsers can send no other header.
+fn subprotocol(headers: &HeaderMap) -> Option<String> {
+    let offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    let mut offered = offered.flat_map(|list| list.split(',')).map(str::trim);
+    offered.find(|name| *name == TOKEN_PROTOCOL)?;
+    offered.next().filter(|token| !token.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_is_the_subprotocol_behind_ours() {
+        let token = |lists: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for list in lists {
+                headers.append(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(list));
+            }
+            subprotocol(&headers)
+        };
+        for lists in [&["natter.token, a.b.c"][..], &["chat,natter.token ,a.b.c"], &["natter.token", "a.b.c, more"]] {
+            assert_eq!(token(lists).as_deref(), Some("a.b.c"), "{lists:?}");
+        }
+        for lists in [&[][..], &["natter.token"], &["natter.token,"], &["a.b.c, natter.token"], &["chat, a.b.c"]] {
+            assert_eq!(token(lists), None, "{lists:?}");
+        }
+    }
 }

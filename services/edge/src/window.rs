@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use natter_model::event::{Entry, Signal};
-use natter_model::id::{ConversationId, MessageId, Position};
+use natter_model::event::{Body, Entry, Signal};
+use natter_model::id::{AccountId, ConversationId, MessageId, Position};
+use tokio::time::Instant;
 
 use crate::actions::Target;
 use crate::frame::{Frame, Kind};
@@ -23,8 +24,12 @@ pub(crate) struct Window {
     frames: VecDeque<Frame>,
     n_bytes: usize,
     first: Tick,
+    opened_at: Instant,
     floor: Position,
     head: Position,
+    /// Where each of those who were removed was removed last, since the room is open. Outlives the frames: a client far
+    /// behind must hear of it at once.
+    removals: Vec<(AccountId, Position)>,
 }
 
 /// Whether more frames will come.
@@ -61,8 +66,10 @@ impl Window {
             frames: VecDeque::new(),
             n_bytes: 0,
             first: 0,
+            opened_at: Instant::now(),
             floor: Position::START,
             head: Position::START,
+            removals: Vec::new(),
         }
     }
 
@@ -70,9 +77,15 @@ impl Window {
     pub(crate) fn open(&mut self, head: Position) {
         if self.state == State::Opening {
             self.state = State::Open;
+            self.opened_at = Instant::now();
             self.floor = head;
             self.head = head;
         }
+    }
+
+    /// Since when everything is in the window, those who are removed included.
+    pub(crate) fn opened_at(&self) -> Instant {
+        self.opened_at
     }
 
     /// The conversation was deleted before anybody looked.
@@ -94,9 +107,30 @@ impl Window {
             return;
         }
         self.head = entry.position;
+        if entry.event.body == Body::ParticipantRemoved {
+            self.note_removal(entry.event.actor.id, entry.position);
+        }
         match Frame::of_event(entry) {
             Some(frame) => self.push_frame(frame),
             None => self.state = State::Deleted,
+        }
+    }
+
+    /// Nothing that can be told stands behind the head up to here.
+    pub(crate) fn pass(&mut self, head: Position) {
+        if self.state == State::Open {
+            self.head = self.head.max(head);
+        }
+    }
+
+    /// Goes on behind `head` without what stands before it: that has to be read elsewhere.
+    pub(crate) fn skip_to(&mut self, head: Position) {
+        if self.state == State::Open && head > self.head {
+            // Also those who had got everything are behind now.
+            self.first = self.end() + 1;
+            self.frames.clear();
+            self.n_bytes = 0;
+            (self.floor, self.head) = (head, head);
         }
     }
 
@@ -139,6 +173,11 @@ impl Window {
         covered.then(|| self.first + self.frames.partition_point(|frame| frame.position <= position) as Tick)
     }
 
+    /// Was the account removed from the conversation behind this position? Known of removals since the room is open.
+    pub(crate) fn has_removed(&self, account: AccountId, since: Position) -> bool {
+        self.removals.iter().any(|(removed, position)| *removed == account && *position > since)
+    }
+
     /// What the window knows of a message.
     pub(crate) fn look_up(&self, id: MessageId) -> Lookup {
         let position = Position::from(id);
@@ -161,6 +200,11 @@ impl Window {
         events.map(|frame| frame.position).next().unwrap_or(self.head)
     }
 
+    fn note_removal(&mut self, account: AccountId, position: Position) {
+        self.removals.retain(|(removed, _)| *removed != account);
+        self.removals.push((account, position));
+    }
+
     fn push_frame(&mut self, frame: Frame) {
         self.n_bytes += frame.text.len();
         self.frames.push_back(frame);
@@ -177,7 +221,7 @@ impl Window {
 mod tests {
     use super::*;
     use crate::testing::{HERE, account, actor, entry, posted};
-    use natter_model::event::{Body, SignalBody};
+    use natter_model::event::SignalBody;
 
     fn open_at(head: u64, max_frames: usize) -> Window {
         let mut window = Window::new(HERE, max_frames);
@@ -191,6 +235,30 @@ mod tests {
 
     fn message(id: u64) -> MessageId {
         MessageId::new(id).expect("not zero")
+    }
+
+    #[test]
+    fn who_had_got_everything_is_behind_after_a_skip() {
+        let ana = actor(2, "ana");
+        let mut window = open_at(10, 8);
+        window.push(&entry(12, 10, &ana, posted("x")));
+        let end = window.end();
+        window.skip_to(Position::new(20));
+        assert_eq!((window.floor().get(), window.head().get()), (20, 20));
+        assert_eq!(positions(&window, end), None);
+        assert_eq!(window.tick_after(Position::new(12)), None);
+        assert_eq!(window.tick_after(Position::new(20)), Some(window.end()));
+    }
+
+    #[test]
+    fn a_removal_outlives_its_frame() {
+        let (ana, bob) = (actor(2, "ana"), actor(3, "bob"));
+        let mut window = open_at(10, 1);
+        window.push(&entry(12, 10, &ana, Body::ParticipantRemoved));
+        window.push(&entry(13, 12, &bob, posted("x")));
+        assert!(window.has_removed(ana.id, Position::new(11)));
+        assert!(!window.has_removed(ana.id, Position::new(12)), "let in again behind it");
+        assert!(!window.has_removed(bob.id, Position::START));
     }
 
     #[test]

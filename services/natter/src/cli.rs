@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use natter_edge::config::limits::LimitsConfig;
 use natter_host::cli::HostConfig;
 use natter_host::secret::{Secret, SigningKeyConfig};
 use natter_host::telemetry::TelemetryConfig;
@@ -28,6 +29,22 @@ pub(crate) enum Command {
     Provision(ProvisionConfig),
     /// Creates or updates the Postgres tables. May be run again at any time.
     Migrate(MigrateConfig),
+    /// Mends a log that lost its tail or was made anew, so that no position is given out twice: puts back what the store
+    /// has of it, and fills the rest. May be run at any time; a Natter in one process has to be stopped for it.
+    Repair(RepairConfig),
+    /// Compares the log with the store, and ends with 1 if they differ. Changes nothing unless told to, and may be run
+    /// while people chat; a Natter in one process has to be stopped for it.
+    Verify(VerifyConfig),
+    /// Takes tokens back before they expire.
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
+    /// Looks after those who take part in a conversation.
+    Participant {
+        #[command(subcommand)]
+        command: ParticipantCommand,
+    },
     /// Looks after accounts.
     Account {
         #[command(subcommand)]
@@ -39,6 +56,19 @@ pub(crate) enum Command {
 pub(crate) enum AccountCommand {
     /// Makes an account. Its password is asked for, or read from standard input.
     Create(AccountConfig),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Revokes a token, which is asked for or read from standard input; or one by its id, or all of an account. Its sockets
+    /// are closed within a second.
+    Revoke(RevokeConfig),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ParticipantCommand {
+    /// Ends somebody's part in a conversation. Returns once they get nothing that is said from then on.
+    Remove(RemoveConfig),
 }
 
 #[derive(Debug, Args)]
@@ -61,6 +91,9 @@ pub(crate) struct ServeConfig {
     /// Without a key, a random one is kept in the data folder.
     #[command(flatten)]
     pub(crate) signing_key: SigningKeyConfig,
+    /// How much one client may ask.
+    #[command(flatten)]
+    pub(crate) limits: LimitsConfig,
     #[command(flatten)]
     pub(crate) host: HostConfig,
 }
@@ -94,6 +127,48 @@ pub(crate) struct MigrateConfig {
     pub(crate) telemetry: TelemetryConfig,
 }
 
+/// Where a log and its store are.
+#[derive(Debug, Args)]
+pub(crate) struct PairConfig {
+    /// Data folder of a Natter in one process.
+    #[arg(long, env = "NATTER_DATA", default_value = DEFAULT_DATA)]
+    pub(crate) data: PathBuf,
+    /// Postgres for messages, of a Natter of several processes. Goes before the data folder.
+    #[arg(long, env = "PERSISTENCE_DATABASE_URL", hide_env_values = true)]
+    pub(crate) persistence_database_url: Option<Secret>,
+    /// NATS server that holds the log of a Natter of several processes; several are separated by commas.
+    #[arg(long, env = "NATS_URL", hide_env_values = true, default_value = "nats://127.0.0.1:4222")]
+    pub(crate) nats_url: Secret,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepairConfig {
+    /// A position that was given out, though the store may not know it: the `known` of the error that asks for this.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) past: u64,
+    #[command(flatten)]
+    pub(crate) pair: PairConfig,
+    #[command(flatten)]
+    pub(crate) telemetry: TelemetryConfig,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyConfig {
+    /// First position to compare. What the log no longer holds cannot be.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) from: u64,
+    /// Last position to compare. Never behind what is said to be stored, which is also the default.
+    #[arg(long)]
+    pub(crate) to: Option<u64>,
+    /// Applies what is missing. What was altered stays, and is told.
+    #[arg(long)]
+    pub(crate) repair: bool,
+    #[command(flatten)]
+    pub(crate) pair: PairConfig,
+    #[command(flatten)]
+    pub(crate) telemetry: TelemetryConfig,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct AccountConfig {
     /// Letters, digits and `@.+-_`, up to 150 of them.
@@ -113,6 +188,45 @@ pub(crate) struct AccountConfig {
     /// Postgres for accounts, of a Natter of several processes. Goes before the data folder.
     #[arg(long, env = "AUTHZ_DATABASE_URL", hide_env_values = true)]
     pub(crate) authz_database_url: Option<Secret>,
+    #[command(flatten)]
+    pub(crate) telemetry: TelemetryConfig,
+}
+
+/// Where accounts and rights are.
+#[derive(Debug, Args)]
+pub(crate) struct AccountsConfig {
+    /// Data folder of a Natter in one process, which may be running.
+    #[arg(long, env = "NATTER_DATA", default_value = DEFAULT_DATA)]
+    pub(crate) data: PathBuf,
+    /// Postgres for accounts, of a Natter of several processes. Goes before the data folder.
+    #[arg(long, env = "AUTHZ_DATABASE_URL", hide_env_values = true)]
+    pub(crate) authz_database_url: Option<Secret>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevokeConfig {
+    /// The `jti` of a token, access or refresh.
+    #[arg(long, conflicts_with = "account")]
+    pub(crate) jti: Option<String>,
+    /// All tokens that this account was given until now. A username; digits are an id.
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+    #[command(flatten)]
+    pub(crate) accounts: AccountsConfig,
+    #[command(flatten)]
+    pub(crate) telemetry: TelemetryConfig,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveConfig {
+    /// The conversation's id.
+    #[arg(long)]
+    pub(crate) conversation: u64,
+    /// Who is removed. A username; digits are an id.
+    #[arg(long)]
+    pub(crate) account: String,
+    #[command(flatten)]
+    pub(crate) accounts: AccountsConfig,
     #[command(flatten)]
     pub(crate) telemetry: TelemetryConfig,
 }

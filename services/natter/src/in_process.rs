@@ -1,6 +1,7 @@
 //! gRPC between parts of one process: the same services, over memory instead of a network.
 
 use std::io;
+use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
@@ -13,6 +14,9 @@ use tower::service_fn;
 
 /// Bytes on their way in each direction. HTTP/2 begins with windows of this size.
 const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Longest wait for an answer, as between processes: a disk that hangs must not leave anybody waiting for ever.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A channel, and the connections it makes, for a server to take.
 pub(crate) fn link() -> (Channel, impl Stream<Item = io::Result<DuplexStream>>) {
@@ -27,6 +31,7 @@ pub(crate) fn link() -> (Channel, impl Stream<Item = io::Result<DuplexStream>>) 
             Ok::<_, io::Error>(TokioIo::new(client))
         }
     });
-    let channel = Endpoint::from_static("http://in-process").connect_with_connector_lazy(connector);
+    let channel =
+        Endpoint::from_static("http://in-process").timeout(CALL_TIMEOUT).connect_with_connector_lazy(connector);
     (channel, ReceiverStream::new(incoming).map(Ok))
 }

@@ -7,20 +7,23 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use natter_authz::Authz;
 use natter_edge::config::EdgeConfig;
-use natter_edge::{BindError, Edge, Ports};
+use natter_edge::{BindError, CROWDED, Edge, Ports};
 use natter_host::addresses::Addresses;
 use natter_host::exit::Misconfigured;
 use natter_host::grpc::{self, GrpcService};
 use natter_host::lifecycle::Lifecycle;
+use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
-use natter_host::{limits, listen, telemetry};
+use natter_host::{listen, metrics, telemetry};
 use natter_identity::minter::{Lifetimes, Minter};
 use natter_identity::verifier::{Verifier, VerifierSettings};
 use natter_log::embedded::Embedded;
+use natter_log::port::Log as _;
 use natter_model::id::Position;
 use natter_persistence::fold::Fold;
 use natter_persistence::history::History;
+use natter_persistence::lag::Lag;
 use natter_proto::v1::authz_server::AuthzServer;
 use natter_proto::v1::messages_server::MessagesServer;
 use natter_store::accounts::AccountStore;
@@ -41,11 +44,16 @@ use crate::{demo, in_process, signing};
 const BATCH_RECORDS: NonZero<u16> = NonZero::new(500).expect("it is not zero");
 /// What is waited for before it is ready.
 const STORE: &str = "store";
+const LOG: &str = "log";
+const RIGHTS: &str = "rights";
+const ROOM: &str = "room";
 
 /// Runs until SIGTERM. `program` is what this program was started as.
 pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<()> {
     telemetry::init(&config.host.telemetry.clone().or_filter("warn"))?;
-    limits::raise_open_files();
+    let open_files = OpenFiles::raise();
+    // Before anybody describes what they count.
+    let metrics = config.ops_listen.map(|_| metrics::install()).transpose()?;
     let lifecycle = Lifecycle::from_signals(config.host.drain()).context("listening to signals")?;
     let folder = DataFolder::open(&config.data)?;
     let _lock = folder.lock()?;
@@ -62,6 +70,8 @@ pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<(
     let (messages, messages_calls) = in_process::link();
     let verifier = || Verifier::new(&key, VerifierSettings::default());
     let edge_config = EdgeConfig { listen: config.listen, media_root: Some(folder.media()?), ..EdgeConfig::default() };
+    let max_connections = open_files.connections(edge_config.max_connections);
+    let edge_config = EdgeConfig { max_connections, limits: config.limits.clone(), ..edge_config };
     let edge = Edge::bind(edge_config, Ports { log: log.clone(), authz, messages, verifier: verifier() }).await;
     let edge = edge.map_err(|error| refused(&folder, error))?;
     let ops = match config.ops_listen {
@@ -72,22 +82,36 @@ pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<(
 
     let addresses = Addresses { listen: edge.address(), ops: ops.as_ref().map(Ops::address) };
     addresses.announce(&config.host)?;
-    let readiness = Readiness::new(&[STORE], lifecycle.drain());
-    let _probes = ops.map(|ops| ops.serve(readiness.clone()));
+    open_files.tell();
+    let readiness = Readiness::new(&[STORE, LOG, RIGHTS], lifecycle.drain());
+    let _probes = ops.zip(metrics).map(|(ops, metrics)| ops.serve(readiness.clone(), metrics));
     greet(config, &folder, addresses, accounts, program)?;
 
     let minter = Minter::new(&key, Lifetimes::default());
-    let authz = AuthzServer::new(Authz::new(store.clone(), minter, verifier()));
-    let history = MessagesServer::new(History::new(log.clone(), log.clone(), store.clone()));
-    let fold = Fold::new(log.clone(), store.clone(), BATCH_RECORDS);
+    let authz = Authz::new(store.clone(), minter, verifier());
+    let lag = Arc::new(Lag::default());
+    let history = MessagesServer::new(History::new(log.clone(), log.clone(), store.clone(), lag.clone()));
+    let fold = Fold::new(log.clone(), log.clone(), store.clone(), BATCH_RECORDS);
     let watched = store.clone();
-    lifecycle
+    let running = lifecycle
         .run(async |drain, tasks| {
             // The edge needs them until its last socket is closed.
             let services = CancellationToken::new();
-            tasks.spawn(serve(authz, authz_calls, readiness.clone(), services.clone()));
+            let (rights, told, ended) = (authz.clone(), log.clone(), services.clone());
+            tasks.spawn(async move { rights.follow_rights(told, ended).await });
+            tasks.spawn(serve(AuthzServer::new(authz), authz_calls, readiness.clone(), services.clone()));
             tasks.spawn(serve(history, messages_calls, readiness.clone(), services.clone()));
             tasks.spawn(fold.run(services.clone()));
+            tasks.spawn(lag.watch(log.clone(), log.clone(), services.clone()));
+            let (watched_log, ready) = (log.clone(), readiness.clone());
+            tasks.spawn(async move { ready.watch(LOG, async || watched_log.oldest().await.map(drop)).await });
+            let (ready, is_crowded) = (readiness.clone(), edge.is_crowded());
+            tasks.spawn(async move { ready.follow(ROOM, is_crowded, CROWDED).await });
+            let (ready, known) = (readiness.clone(), edge.knows_rights());
+            tasks.spawn(drain.clone().run_until_cancelled_owned(async move {
+                known.await;
+                ready.ready(RIGHTS);
+            }));
             tasks.spawn(async move { readiness.watch(STORE, || AccountStore::ready(&*watched)).await });
             let outcome = tokio::select! {
                 () = edge.serve(drain, tasks) => Ok(()),
@@ -95,8 +119,9 @@ pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<(
             };
             services.cancel();
             outcome
-        })
-        .await?;
+        });
+    // Some kilobytes of everything's state.
+    Box::pin(running).await?;
     store.close().await;
     Ok(())
 }
@@ -107,7 +132,13 @@ async fn open_log(folder: &DataFolder, store: &SqliteStore, first: u64) -> anyho
     let first = Position::new(first.max(highest.get() + 1));
     let path = folder.log();
     let log = task::spawn_blocking(move || Embedded::open(&path, first)).await?;
-    Ok(Arc::new(log.map_err(|error| folder.damaged(error))?))
+    let log = log.map_err(|error| folder.damaged(error))?;
+    // One that is there already may be older than the store: put back from a copy, say.
+    log.expect_at_least(highest);
+    if let Err(error) = log.oldest().await {
+        error!(%error, path = %folder.log().display(), "messages can be read, but not sent");
+    }
+    Ok(Arc::new(log))
 }
 
 /// Makes the demo accounts where they belong, and keeps them from the network.

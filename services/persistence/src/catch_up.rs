@@ -1,82 +1,88 @@
-//! Brings the store up to the log where somebody looks, ahead of the fold.
+//! Catching up: what a reader missed, page by page, for those who are behind what edges keep in memory.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use moka::future::Cache;
-use natter_log::port::{Backlog, Log, LogError};
-use natter_model::id::{ConversationId, Position};
-use natter_store::error::StoreError;
+use natter_log::port::Log;
+use natter_model::id::{ConversationId, MAX_ID, Position};
+use natter_proto::{record, v1};
 use natter_store::messages::MessageStore;
+use prost::Message as _;
 
-use crate::apply::apply;
+use crate::read_repair::{Behind, ReadRepair};
+use crate::reply::{Trouble, conversation_id};
 
-/// Entries that are read and applied at a time.
-const BATCH: usize = 500;
-/// Conversations looked after at a time, for one question.
-const AT_ONCE: usize = 16;
-/// Conversations whose state is remembered, at most: a few megabytes.
-const REMEMBERED: u64 = 50_000;
+/// Most entries in one page.
+const MOST_ENTRIES: u32 = 2000;
 
-/// Knows how far the store is, and takes it further.
+/// A page ends with the entry that takes it past this. No record of the log is larger than a megabyte, so with what is
+/// behind it a page stays below the four megabytes that gRPC takes.
+const PAGE_BYTES: usize = 1 << 20;
+
+/// Tells what was missed.
 pub(crate) struct CatchUp {
     log: Arc<dyn Log>,
-    backlog: Arc<dyn Backlog>,
     store: Arc<dyn MessageStore>,
-    /// Everything up to here is in the store. Only grows.
-    floor: AtomicU64,
-    /// So are the entries of these conversations up to here. Matters while the floor lags.
-    reached: Cache<ConversationId, Position>,
+    repair: Arc<ReadRepair>,
 }
 
-/// Why the store may not know everything.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Behind {
-    #[error(transparent)]
-    Log(#[from] LogError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
+/// How far a conversation can be told.
+struct End {
+    /// Where it ends in the log; [`Position::START`]: the log holds nothing of it.
+    head: Position,
+    /// The store has everything up to here, the head and what is older than the log included.
+    known: Position,
 }
 
 impl CatchUp {
-    pub(crate) fn new(log: Arc<dyn Log>, backlog: Arc<dyn Backlog>, store: Arc<dyn MessageStore>) -> Self {
-        Self { log, backlog, store, floor: AtomicU64::new(0), reached: Cache::new(REMEMBERED) }
+    pub(crate) fn new(log: Arc<dyn Log>, store: Arc<dyn MessageStore>, repair: Arc<ReadRepair>) -> Self {
+        Self { log, store, repair }
     }
 
-    /// See [`CatchUp::reach`], for several conversations.
-    pub(crate) async fn reach_all(&self, conversations: &[ConversationId]) -> Result<(), Behind> {
-        let all = conversations.iter().copied().map(|conversation| self.reach(conversation));
-        stream::iter(all).buffer_unordered(AT_ONCE).try_collect().await
+    /// One page, which speaks of one moment.
+    pub(crate) async fn page(&self, request: &v1::CatchUpRequest) -> Result<v1::CatchUpReply, Trouble> {
+        let conversation = conversation_id(request.conversation_id)?;
+        let since = Position::new(request.since);
+        let limit = usize::try_from(request.limit).map_err(|_| Trouble::OutOfRange("limit"))?;
+        if request.since > MAX_ID {
+            return Err(Trouble::OutOfRange("since"));
+        }
+        if !(1..=MOST_ENTRIES).contains(&request.limit) {
+            return Err(Trouble::OutOfRange("limit"));
+        }
+        let end = self.end(conversation).await?;
+        // Nothing behind the end: of what is coming in just now, the store may have the later and not the earlier.
+        let changes = self.store.changes(conversation, since, end.known, limit).await?;
+        let mut is_whole = changes.len() < limit;
+        let mut n_bytes = 0;
+        let mut entries = Vec::with_capacity(changes.len());
+        let n_changes = changes.len();
+        for change in changes {
+            let entry = v1::Entry { position: change.position.get(), event: Some(record::to_proto(&change.event)) };
+            n_bytes += entry.encoded_len();
+            entries.push(entry);
+            if n_bytes > PAGE_BYTES && entries.len() < n_changes {
+                is_whole = false;
+                break;
+            }
+        }
+        let last = entries.last().map_or(request.since, |entry| entry.position);
+        let through = if is_whole { last.max(end.head.get()) } else { last };
+        Ok(v1::CatchUpReply { entries, through })
     }
 
-    /// Returns once the store holds all that the log had taken in this conversation.
-    pub(crate) async fn reach(&self, conversation: ConversationId) -> Result<(), Behind> {
-        let head = self.log.head(conversation).await?;
-        let mut stored = self.stored(conversation, head).await?;
-        while stored < head {
-            let entries = self.log.read(conversation, stored, BATCH).await?;
-            // What does not fit is left to the fold, which puts it into quarantine.
-            apply(&*self.store, &entries).await?;
-            // Records that nobody can read stand in the log, but not among its entries.
-            stored = entries.last().map_or(head, |last| last.position);
-            self.reached.insert(conversation, stored).await;
+    /// Brings the store to the conversation's end.
+    async fn end(&self, conversation: ConversationId) -> Result<End, Behind> {
+        let head = self.repair.reach(conversation).await?;
+        if head > Position::START {
+            return Ok(End { head, known: head });
         }
-        Ok(())
-    }
-
-    /// Up to where the conversation is known to be in the store. Asks the log only if that is not enough.
-    async fn stored(&self, conversation: ConversationId, head: Position) -> Result<Position, LogError> {
-        let floor = Position::new(self.floor.load(Ordering::Relaxed));
-        if head <= floor {
-            return Ok(floor);
-        }
-        let reached = self.reached.get(&conversation).await.unwrap_or_default();
-        if head <= reached {
-            return Ok(reached);
-        }
-        let floor = self.backlog.floor().await?;
-        self.floor.fetch_max(floor.get(), Ordering::Relaxed);
-        Ok(floor.max(reached))
+        // What the store has of it is older than the log, or was appended since. Of the former all is known up to where
+        // the log ends, if even after that the log holds nothing of it.
+        let last = self.log.last().await?;
+        let head = self.repair.reach(conversation).await?;
+        Ok(End { head, known: last.max(head) })
     }
 }
+
+#[cfg(test)]
+mod tests;

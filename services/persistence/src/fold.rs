@@ -2,45 +2,67 @@
 
 use std::num::NonZero;
 use std::sync::Arc;
+use std::time::Duration;
 
-use natter_log::port::{Backlog, Consumer, Delivery, LogError};
+use natter_log::port::{Backlog, Consumer, Delivery, Log, LogError};
 use natter_model::event::Entry;
 use natter_model::id::Position;
 use natter_proto::record;
 use natter_store::error::StoreError;
 use natter_store::messages::MessageStore;
+use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::apply::apply;
 use crate::backoff::Backoff;
+use crate::metrics;
+
+/// Wait for what the log hands out already when the program ends.
+const AT_HAND: Duration = Duration::from_millis(200);
 
 /// Stores what the log holds. Any number of folds may run side by side, in any number of processes.
 pub struct Fold {
+    log: Arc<dyn Log>,
     backlog: Arc<dyn Backlog>,
     store: Arc<dyn MessageStore>,
     batch_records: usize,
 }
 
 impl Fold {
-    /// Takes up to `batch_records` records at a time.
-    pub fn new(backlog: Arc<dyn Backlog>, store: Arc<dyn MessageStore>, batch_records: NonZero<u16>) -> Self {
-        Self { backlog, store, batch_records: batch_records.get().into() }
+    /// Takes up to `batch_records` records at a time. `backlog` is the same log.
+    pub fn new(
+        log: Arc<dyn Log>,
+        backlog: Arc<dyn Backlog>,
+        store: Arc<dyn MessageStore>,
+        batch_records: NonZero<u16>,
+    ) -> Self {
+        metrics::describe();
+        Self { log, backlog, store, batch_records: batch_records.get().into() }
     }
 
     /// Runs until `drain` is cancelled and the batch in hand is stored and acknowledged. Waits for a log or a store
     /// that is away, and goes on when it is back.
     pub async fn run(self, drain: CancellationToken) {
         let mut backoff = Backoff::new();
-        while let Some(consumer) = drain.run_until_cancelled(self.backlog.consume()).await {
-            let outcome = match consumer {
-                Ok(consumer) => self.consume(consumer, &drain, &mut backoff).await,
-                Err(error) => Err(error),
-            };
-            let Err(error) = outcome else { return };
-            warn!(%error, "the log hands out no records");
+        while let Some(begun) = drain.run_until_cancelled(self.begin()).await {
+            match begun {
+                Ok(consumer) => match self.consume(consumer, &drain, &mut backoff).await {
+                    Ok(()) => return,
+                    Err(error) => warn!(%error, "the log hands out no records"),
+                },
+                Err(why) => warn!(why, "nothing is stored"),
+            }
             drain.run_until_cancelled(backoff.wait()).await;
         }
+    }
+
+    /// At the start and whenever the line to the log was made anew: by then the log may have lost its tail, and give the
+    /// positions that the store has seen to other events.
+    async fn begin(&self) -> Result<Box<dyn Consumer>, String> {
+        let highest = self.store.highest().await.map_err(|error| error.to_string())?;
+        self.log.expect_at_least(highest);
+        self.backlog.consume().await.map_err(|error| error.to_string())
     }
 
     /// `Ok` once draining.
@@ -51,19 +73,39 @@ impl Fold {
         backoff: &mut Backoff,
     ) -> Result<(), LogError> {
         while let Some(batch) = drain.run_until_cancelled(consumer.next(self.batch_records)).await {
-            let batch = batch?;
-            let positions: Vec<Position> = batch.iter().map(Delivery::position).collect();
-            match self.keep(&batch).await {
-                Ok(()) => {
-                    consumer.acknowledge(&positions).await?;
-                    backoff.reset();
-                    debug!(records = positions.len(), "stored");
-                }
-                Err(error) => {
-                    warn!(%error, records = positions.len(), "handing back what could not be stored");
-                    consumer.hand_back(&positions).await?;
-                    self.wait_for_store(drain, backoff).await;
-                }
+            self.settle(&mut *consumer, &batch?, drain, backoff).await?;
+        }
+        // What the log has handed out already would come again, to another, only after a while.
+        if let Ok(batch) = time::timeout(AT_HAND, consumer.next(self.batch_records)).await {
+            self.settle(&mut *consumer, &batch?, drain, backoff).await?;
+        }
+        Ok(())
+    }
+
+    /// Stored and acknowledged, or handed back.
+    async fn settle(
+        &self,
+        consumer: &mut dyn Consumer,
+        batch: &[Delivery],
+        drain: &CancellationToken,
+        backoff: &mut Backoff,
+    ) -> Result<(), LogError> {
+        let positions: Vec<Position> = batch.iter().map(Delivery::position).collect();
+        let begun = Instant::now();
+        match self.keep(batch).await {
+            Ok(()) => {
+                #[cfg(feature = "failpoints")]
+                fail::fail_point!("persistence::after_commit", |_| std::process::abort());
+                consumer.acknowledge(&positions).await?;
+                backoff.reset();
+                metrics::stored(positions.len(), begun.elapsed());
+                debug!(records = positions.len(), "stored");
+            }
+            Err(error) => {
+                warn!(%error, records = positions.len(), "handing back what could not be stored");
+                metrics::handed_back(positions.len());
+                consumer.hand_back(&positions).await?;
+                self.wait_for_store(drain, backoff).await;
             }
         }
         Ok(())
@@ -76,6 +118,7 @@ impl Fold {
             match delivery {
                 Delivery::Entry(entry) => entries.push(entry.clone()),
                 Delivery::Unreadable { position, bytes, reason } => self.quarantine(*position, bytes, reason).await?,
+                Delivery::Filler { .. } => {}
             }
         }
         for misfit in apply(&*self.store, &entries).await? {
@@ -88,7 +131,9 @@ impl Fold {
 
     async fn quarantine(&self, position: Position, record: &[u8], reason: &str) -> Result<(), StoreError> {
         warn!(%position, reason, "a record goes to quarantine");
-        self.store.quarantine(position, record, reason).await
+        self.store.quarantine(position, record, reason).await?;
+        metrics::quarantined();
+        Ok(())
     }
 
     /// Taking records that cannot be stored would only move them about in the log.

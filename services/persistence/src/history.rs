@@ -13,7 +13,10 @@ use natter_store::messages::{Deleted, MessageStore, Order, PageNumber, PageQuery
 use tonic::{Request, Response, Status};
 
 use crate::catch_up::CatchUp;
+use crate::lag::Lag;
+use crate::read_repair::ReadRepair;
 use crate::reply::{self, Trouble, answer, conversation_id};
+use crate::resend::Resends;
 
 /// Most messages in one answer, per page or per conversation.
 const MOST_MESSAGES: u32 = 500;
@@ -22,14 +25,18 @@ const MOST_MESSAGES: u32 = 500;
 pub struct History {
     log: Arc<dyn Log>,
     store: Arc<dyn MessageStore>,
+    repair: Arc<ReadRepair>,
     catch_up: CatchUp,
+    resends: Resends,
 }
 
 impl History {
-    /// Answers from `store`, after bringing it up to `log`. `backlog` is the same log.
-    pub fn new(log: Arc<dyn Log>, backlog: Arc<dyn Backlog>, store: Arc<dyn MessageStore>) -> Self {
-        let catch_up = CatchUp::new(Arc::clone(&log), backlog, Arc::clone(&store));
-        Self { log, store, catch_up }
+    /// Answers from `store`, after bringing it up to `log`. `backlog` is the same log, and `lag` what is known of both.
+    pub fn new(log: Arc<dyn Log>, backlog: Arc<dyn Backlog>, store: Arc<dyn MessageStore>, lag: Arc<Lag>) -> Self {
+        let repair = Arc::new(ReadRepair::new(Arc::clone(&log), backlog, Arc::clone(&store)));
+        let catch_up = CatchUp::new(Arc::clone(&log), Arc::clone(&store), Arc::clone(&repair));
+        let resends = Resends::new(Arc::clone(&store), Arc::clone(&repair), lag);
+        Self { log, store, repair, catch_up, resends }
     }
 
     async fn find(&self, request: v1::GetMessageRequest) -> Result<v1::GetMessageReply, Trouble> {
@@ -39,7 +46,7 @@ impl History {
             None => self.conversation_of(id).await?,
         };
         let Some(conversation) = conversation else { return Ok(v1::GetMessageReply { message: None }) };
-        self.catch_up.reach(conversation).await?;
+        self.repair.reach(conversation).await?;
         let found = self.store.message(id).await?.filter(|message| message.conversation == conversation);
         Ok(v1::GetMessageReply { message: found.map(reply::message) })
     }
@@ -71,7 +78,7 @@ impl History {
             page: if request.page == 0 { PageNumber::Last } else { PageNumber::Number(request.page) },
             size: request.page_size,
         };
-        self.catch_up.reach_all(&query.conversations).await?;
+        self.repair.reach_all(&query.conversations).await?;
         Ok(reply::page(self.store.page(&query).await?))
     }
 
@@ -85,7 +92,7 @@ impl History {
             return Err(Trouble::OutOfRange("latest"));
         }
         let latest = usize::try_from(request.latest).map_err(|_| Trouble::OutOfRange("latest"))?;
-        self.catch_up.reach_all(&conversations).await?;
+        self.repair.reach_all(&conversations).await?;
         let summaries = self.store.summaries(account, &conversations, latest).await?;
         Ok(v1::SummarizeConversationsReply { summaries: summaries.into_iter().map(reply::summary).collect() })
     }
@@ -116,6 +123,21 @@ impl Messages for History {
         request: Request<v1::SummarizeConversationsRequest>,
     ) -> Result<Response<v1::SummarizeConversationsReply>, Status> {
         answer(self.summarize(request.into_inner())).await
+    }
+
+    async fn catch_up(&self, request: Request<v1::CatchUpRequest>) -> Result<Response<v1::CatchUpReply>, Status> {
+        answer(self.catch_up.page(&request.into_inner())).await
+    }
+
+    async fn find_resend(
+        &self,
+        request: Request<v1::FindResendRequest>,
+    ) -> Result<Response<v1::FindResendReply>, Status> {
+        answer(self.resends.find(request.into_inner())).await
+    }
+
+    async fn get_highest(&self, _: Request<v1::GetHighestRequest>) -> Result<Response<v1::GetHighestReply>, Status> {
+        answer(async { Ok(v1::GetHighestReply { position: self.store.highest().await?.get() }) }).await
     }
 }
 

@@ -6,4 +6,8 @@ mod catch_up;
 pub mod config;
 pub mod fold;
 pub mod history;
+pub mod lag;
+mod metrics;
+mod read_repair;
 mod reply;
+mod resend;

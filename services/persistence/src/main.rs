@@ -8,14 +8,16 @@ use natter_host::addresses::Addresses;
 use natter_host::exit::{self, Misconfigured};
 use natter_host::grpc::GrpcListener;
 use natter_host::lifecycle::Lifecycle;
+use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
-use natter_host::{cli, limits, telemetry};
+use natter_host::{cli, metrics, telemetry};
 use natter_log::port::Backlog as _;
 use natter_log_nats::{JetStream, State};
 use natter_persistence::config::PersistenceConfig;
 use natter_persistence::fold::Fold;
 use natter_persistence::history::History;
+use natter_persistence::lag::Lag;
 use natter_proto::v1::messages_server::MessagesServer;
 use natter_store::messages::MessageStore as _;
 use natter_store_pg::PgMessages;
@@ -29,8 +31,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(config: &PersistenceConfig) -> anyhow::Result<()> {
+    #[cfg(feature = "failpoints")]
+    let _failpoints = fail::FailScenario::setup();
     telemetry::init(&config.host.telemetry)?;
-    limits::raise_open_files();
+    let metrics = metrics::install()?;
+    let open_files = OpenFiles::raise();
     let store = PgMessages::connect_lazy(config.database_url.expose())
         .map_err(|error| Misconfigured::new("PERSISTENCE_DATABASE_URL", error))?;
     let store = Arc::new(store);
@@ -41,13 +46,16 @@ async fn run(config: &PersistenceConfig) -> anyhow::Result<()> {
     let grpc = GrpcListener::bind("PERSISTENCE_LISTEN", config.listen).await?;
     let ops = Ops::bind("PERSISTENCE_OPS_LISTEN", config.ops_listen).await?;
     Addresses { listen: grpc.address(), ops: Some(ops.address()) }.announce(&config.host)?;
-    let _probes = ops.serve(readiness.clone());
+    open_files.tell();
+    let _probes = ops.serve(readiness.clone(), metrics);
 
-    let history = History::new(log.clone(), log.clone(), store.clone());
-    let fold = Fold::new(log.clone(), store.clone(), config.batch_records);
+    let lag = Arc::new(Lag::default());
+    let history = History::new(log.clone(), log.clone(), store.clone(), lag.clone());
+    let fold = Fold::new(log.clone(), log.clone(), store.clone(), config.batch_records);
     lifecycle
         .run(async |drain, tasks| {
             tasks.spawn(fold.run(drain.clone()));
+            tasks.spawn(lag.watch(log.clone(), log.clone(), drain.clone()));
             let watched = readiness.clone();
             tasks.spawn(async move { watched.watch(NATS, || reach(&log)).await });
             let watched = readiness.clone();

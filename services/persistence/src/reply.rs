@@ -10,10 +10,10 @@ use natter_store::messages::{Message, Page, Summary};
 use tonic::{Response, Status};
 use tracing::warn;
 
-use crate::catch_up::Behind;
+use crate::read_repair::Behind;
 
-/// Longest wait for an answer: those who ask have given up by then.
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for an answer. Edges wait a second longer, so that they are told why there is none.
+const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -58,9 +58,9 @@ fn status(error: &Behind) -> Status {
             Status::unavailable("the message store cannot be reached")
         }
         Behind::Store(StoreError::Rejected(_)) => Status::internal("the message store refuses this"),
-        Behind::Log(LogError::Unavailable(_) | LogError::NotProvisioned(_) | LogError::Full(_)) => {
-            Status::unavailable("the log cannot be reached")
-        }
+        Behind::Log(
+            LogError::Unavailable(_) | LogError::NotProvisioned(_) | LogError::Full(_) | LogError::WentBackwards { .. },
+        ) => Status::unavailable("the log cannot be reached"),
         Behind::Log(LogError::TooLarge | LogError::Unreadable { .. }) => Status::internal("the log refuses this"),
     }
 }

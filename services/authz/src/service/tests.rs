@@ -69,7 +69,11 @@ impl Scene {
     }
 
     async fn log_out(&self, refresh: &str) -> bool {
-        let request = v1::LogOutRequest { refresh: refresh.to_owned() };
+        self.log_out_with(refresh, "").await
+    }
+
+    async fn log_out_with(&self, refresh: &str, access: &str) -> bool {
+        let request = v1::LogOutRequest { refresh: refresh.to_owned(), access: access.to_owned() };
         self.authz.log_out(Request::new(request)).await.unwrap().into_inner().revoked
     }
 
@@ -78,8 +82,25 @@ impl Scene {
         self.authz.start_conversation(Request::new(request)).await.unwrap().into_inner()
     }
 
+    async fn log_out_everywhere(&self, account_id: u64) {
+        let request = v1::LogOutEverywhereRequest { account_id };
+        self.authz.log_out_everywhere(Request::new(request)).await.unwrap();
+    }
+
+    /// Whether this access token still opens a conversation.
+    async fn admit_with(&self, access: &str, conversation_id: u64) -> Verdict {
+        let claims = self.verifier.verify(access, Expected::Access, Timestamp::now()).unwrap();
+        let request = v1::AdmitRequest {
+            account_id: claims.account.unwrap().get(),
+            conversation_id,
+            jti: claims.jti,
+            issued_at_s: claims.issued_at.unwrap().as_seconds(),
+        };
+        self.authz.admit(Request::new(request)).await.unwrap().into_inner().verdict()
+    }
+
     async fn admit(&self, account_id: u64, conversation_id: u64) -> Verdict {
-        let request = v1::AdmitRequest { account_id, conversation_id };
+        let request = v1::AdmitRequest { account_id, conversation_id, ..Default::default() };
         self.authz.admit(Request::new(request)).await.unwrap().into_inner().verdict()
     }
 }
@@ -142,8 +163,10 @@ async fn logging_out_everywhere_takes_back_all_of_ones_tokens_and_nobody_elses()
     let scene = Scene::new().await;
     let (first, second) = (scene.log_in("ana", "", "secret").await, scene.log_in("ana", "", "secret").await);
     let bob = scene.log_in("bob", "", "secret").await;
-    let request = v1::LogOutEverywhereRequest { account_id: ANA };
-    scene.authz.log_out_everywhere(Request::new(request)).await.unwrap();
+    let with_bob = scene.start(ANA, BOB).await.conversation.unwrap().conversation_id;
+    scene.log_out_everywhere(ANA).await;
+    assert_eq!(scene.admit_with(&first.access, with_bob).await, Verdict::TokenRevoked);
+    assert_eq!(scene.admit_with(&bob.access, with_bob).await, Verdict::Admitted);
     assert_eq!(scene.refresh(&first.refresh).await, "");
     assert_eq!(scene.refresh(&second.refresh).await, "");
     assert_ne!(scene.refresh(&bob.refresh).await, "");
@@ -187,4 +210,25 @@ async fn a_conversation_is_there_for_its_participants_alone() {
     delete(BOB).await.unwrap();
     assert_eq!(get(ANA).await.unwrap_err().code(), Code::NotFound);
     assert_eq!(delete(BOB).await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn logging_out_takes_back_the_access_token_that_came_with_it_and_no_other() {
+    let scene = Scene::new().await;
+    let with_bob = scene.start(ANA, BOB).await.conversation.unwrap().conversation_id;
+    let (here, elsewhere) = (scene.log_in("ana", "", "secret").await, scene.log_in("ana", "", "secret").await);
+    assert!(scene.log_out_with(&here.refresh, &here.access).await);
+    assert_eq!(scene.admit_with(&here.access, with_bob).await, Verdict::TokenRevoked);
+    assert_eq!(scene.admit_with(&elsewhere.access, with_bob).await, Verdict::Admitted);
+}
+
+#[tokio::test]
+async fn tokens_made_right_after_logging_out_everywhere_are_good() {
+    let scene = Scene::new().await;
+    let with_bob = scene.start(ANA, BOB).await.conversation.unwrap().conversation_id;
+    scene.log_out_everywhere(ANA).await;
+    let again = scene.log_in("ana", "", "secret").await;
+    assert_eq!(scene.admit_with(&again.access, with_bob).await, Verdict::Admitted);
+    let refreshed = scene.refresh(&again.refresh).await;
+    assert_eq!(scene.admit_with(&refreshed, with_bob).await, Verdict::Admitted);
 }

@@ -1,31 +1,43 @@
 //! Logging in and out, and what becomes of tokens.
 
+use std::net::Ipv4Addr;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use natter_identity::verifier::Expected;
+use natter_identity::claims::{Claims, TokenType};
+use natter_identity::verifier::{Expected, TokenError};
 use natter_model::timestamp::Timestamp;
 use natter_proto::v1;
 use natter_proto::v1::log_in_reply::Outcome;
 use serde_json::{Value, json};
 
 use super::answer::Refusal;
-use super::auth::Caller;
+use super::auth::{Caller, bearer_token};
 use super::body::{self, Fields, invalid};
 use super::field::FieldError;
 use super::objects::Account;
 use super::services::ask;
 use crate::app::App;
+use crate::auth::Token;
+use crate::client_address::{Peer, client_address};
 
 /// Name and password in, tokens out.
 pub(crate) async fn log_in(State(app): State<App>, request: Request) -> Result<Json<Value>, Refusal> {
+    let peer = request.extensions().get().copied().unwrap_or(Peer(Ipv4Addr::UNSPECIFIED.into()));
+    let address = client_address(peer, request.headers(), app.n_proxies);
     let fields = body::read(request).await?;
     let (username, email) = names(&fields);
     let request = match (username, fields.required("password")) {
         (Ok(username), Ok(password)) => v1::LogInRequest { username, email, password },
         (username, password) => return Err(invalid([("username", username.err()), ("password", password.err())])),
     };
+    let name = if request.username.is_empty() { request.email.clone() } else { request.username.clone() };
+    app.limits.logins().attempt(&name, address).await.map_err(Refusal::throttled)?;
     let reply = ask(app.gate.authz().log_in(request)).await?;
+    if reply.outcome() == Outcome::LoggedIn {
+        app.limits.logins().succeeded(&name, address).await;
+    }
     match (reply.outcome(), reply.account) {
         (Outcome::LoggedIn, Some(account)) => Ok(Json(json!({
             "access": reply.access,
@@ -68,27 +80,52 @@ pub(crate) async fn refresh(
     Ok(Json(json!({ "access": reply.access, "refresh": refresh })))
 }
 
-/// Whether a token, of whatever type, is good. Revoked ones are: only authz knows of them, and says so on refresh.
+/// Whether a token, of whatever type, is good. Revoked refresh tokens are, as in the Django chat: authz says so on refresh.
 pub(crate) async fn verify(State(app): State<App>, request: Request) -> Result<Json<Value>, Refusal> {
     let token = body::read(request).await?.required("token").map_err(|error| invalid([("token", Some(error))]))?;
-    match app.verifier.verify(&token, Expected::Any, Timestamp::now()) {
+    let claims = app.verifier.verify(&token, Expected::Any, Timestamp::now());
+    let is_revoked = |claims: &Claims| {
+        let is_access = claims.token_type == TokenType::Access;
+        is_access && claims.account.is_some_and(|account| app.auth.rights.is_revoked(account, &Token::of(claims)))
+    };
+    match claims {
+        Ok(claims) if is_revoked(&claims) => Err(not_good(TokenError::Blacklisted)),
         Ok(_) => Ok(Json(json!({}))),
-        Err(error) => Err(Refusal::challenge(json!({ "detail": error.to_string(), "code": "token_not_valid" }))),
+        Err(error) => Err(not_good(error)),
     }
 }
 
-/// Revokes the refresh token in the header `refresh`. The access token stays good until it expires.
-pub(crate) async fn log_out(State(app): State<App>, _: Caller, headers: HeaderMap) -> Result<StatusCode, Refusal> {
-    let refused = |text| Refusal::detail(StatusCode::BAD_REQUEST, text);
-    let refresh = refresh_header(&headers).ok_or_else(|| refused("refresh token is required"))?;
-    let reply = ask(app.gate.authz().log_out(v1::LogOutRequest { refresh })).await?;
-    if reply.revoked { Ok(StatusCode::RESET_CONTENT) } else { Err(refused("Invalid or already blacklisted token")) }
+fn not_good(error: TokenError) -> Refusal {
+    Refusal::challenge(json!({ "detail": error.to_string(), "code": "token_not_valid" }))
 }
 
-/// Revokes all refresh tokens of the caller.
+/// Revokes the refresh token in the header `refresh`, and the access token that the request came with.
+pub(crate) async fn log_out(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    headers: HeaderMap,
+) -> Result<StatusCode, Refusal> {
+    let refused = |text| Refusal::detail(StatusCode::BAD_REQUEST, text);
+    let refresh = refresh_header(&headers).ok_or_else(|| refused("refresh token is required"))?;
+    let access = bearer_token(&headers).unwrap_or_default().to_owned();
+    let reply = ask(app.gate.authz().log_out(v1::LogOutRequest { refresh, access: access.clone() })).await?;
+    if !reply.revoked {
+        return Err(refused("Invalid or already blacklisted token"));
+    }
+    // Authz will tell of it; but whoever has logged out here is out here at once.
+    if let Ok(claims) = app.verifier.verify(&access, Expected::Access, Timestamp::now()) {
+        app.auth.rights.revoke_token(Some(actor.id), &claims.jti, claims.expires_at);
+    }
+    Ok(StatusCode::RESET_CONTENT)
+}
+
+/// Revokes all tokens of the caller that were made before now.
 pub(crate) async fn log_out_everywhere(State(app): State<App>, Caller(actor): Caller) -> Result<StatusCode, Refusal> {
     let request = v1::LogOutEverywhereRequest { account_id: actor.id.get() };
-    ask(app.gate.authz().log_out_everywhere(request)).await?;
+    let reply = ask(app.gate.authz().log_out_everywhere(request)).await?;
+    // As above. For how long it matters, authz will tell; until then, an hour is enough.
+    let in_an_hour = Timestamp::from_micros(Timestamp::now().as_micros() + 3_600_000_000);
+    app.auth.rights.revoke_tokens_of(actor.id, reply.issued_up_to_s, in_an_hour);
     Ok(StatusCode::RESET_CONTENT)
 }
 

@@ -1,24 +1,28 @@
 //! What REST answers when it does not do what was asked.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use natter_wire::problem::Problem;
 use serde_json::{Value, json};
 
 use super::field::FieldError;
 use super::{auth, body};
 use crate::actions::ActionError;
 use crate::gate::GateError;
-
-/// How soon a client may try again after a 503, in seconds.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
+use crate::metrics;
+use crate::retry;
 
 /// Why a request was not carried out, as the response that says so.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
     challenge: bool,
+    /// When to try again.
+    wait: Option<Duration>,
     body: Value,
 }
 
@@ -35,12 +39,12 @@ impl Refusal {
 
     /// With this JSON body.
     pub(crate) fn new(status: StatusCode, body: Value) -> Self {
-        Self { status, challenge: false, body }
+        Self { status, challenge: false, wait: None, body }
     }
 
     /// 401 with this body, and the header that tells how to authenticate.
     pub(crate) fn challenge(body: Value) -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, challenge: true, body }
+        Self { challenge: true, ..Self::new(StatusCode::UNAUTHORIZED, body) }
     }
 
     /// The response's status.
@@ -72,10 +76,20 @@ impl Refusal {
 
     /// 503: something this depends on is away. Nothing is wrong with the request.
     pub(crate) fn unavailable() -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            json!({ "detail": "The service is temporarily unavailable, please try again.", "code": "unavailable" }),
-        )
+        let body =
+            json!({ "detail": "The service is temporarily unavailable, please try again.", "code": "unavailable" });
+        let wait = retry::when_unavailable();
+        metrics::refused(Problem::Unavailable(wait).code());
+        Self { wait: Some(wait), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, body) }
+    }
+
+    /// 429: the caller asks for more than its share, and may go on after `wait`. The framework's text.
+    pub(crate) fn throttled(wait: Duration) -> Self {
+        metrics::refused(Problem::RateLimited(wait).code());
+        let seconds = retry::whole_seconds(wait).max(1);
+        let plural = if seconds == 1 { "" } else { "s" };
+        let text = format!("Request was throttled. Expected available in {seconds} second{plural}.");
+        Self { wait: Some(wait), ..Self::detail(StatusCode::TOO_MANY_REQUESTS, text) }
     }
 
     /// 500: nothing the client could mend.
@@ -93,8 +107,9 @@ impl IntoResponse for Refusal {
         if self.challenge {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"api\""));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        if let Some(wait) = self.wait {
+            let seconds = retry::whole_seconds(wait).max(1);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -106,6 +121,7 @@ impl From<GateError> for Refusal {
             GateError::NoSuchConversation | GateError::NotAParticipant => Self::no_conversation(),
             GateError::NoSuchAccount => auth::user_not_found(),
             GateError::InactiveAccount => auth::user_inactive(),
+            GateError::TokenRevoked => auth::token_revoked(),
             GateError::Unavailable(_) => unavailable(&error),
         }
     }

@@ -1,5 +1,7 @@
 //! Who asks: the account behind the `Authorization` header.
 
+use std::time::Duration;
+
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -9,9 +11,14 @@ use natter_identity::verifier::{Expected, TokenError};
 use natter_model::event::Actor;
 use natter_model::timestamp::Timestamp;
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::answer::Refusal;
 use crate::app::App;
+use crate::auth::Token;
+
+/// Longest wait until it is known which tokens are revoked. Only a moment after the start is there anything to wait for.
+const KNOWING: Duration = Duration::from_secs(3);
 
 /// The account that asks: it has shown a good access token, is there, and is active.
 #[derive(Debug)]
@@ -25,10 +32,15 @@ impl FromRequestParts<App> for Caller {
         let claims = app.verifier.verify(token, Expected::Access, Timestamp::now()).map_err(token_not_valid)?;
         claims.get(USER_ID).ok_or_else(unrecognizable)?;
         let id = claims.account.ok_or_else(user_not_found)?;
+        timeout(KNOWING, app.auth.rights.known()).await.map_err(|_| Refusal::unavailable())?;
+        if app.auth.rights.is_revoked(id, &Token::of(&claims)) {
+            return Err(token_revoked());
+        }
         let account = app.gate.account(id).await?.ok_or_else(user_not_found)?;
         if !account.is_active {
             return Err(user_inactive());
         }
+        app.limits.request(id).await.map_err(Refusal::throttled)?;
         Ok(Self(Actor { id, username: account.username.clone() }))
     }
 }
@@ -38,13 +50,18 @@ pub(crate) fn user_not_found() -> Refusal {
     Refusal::challenge(json!({ "detail": "User not found", "code": "user_not_found" }))
 }
 
+/// 401: the token was taken back.
+pub(crate) fn token_revoked() -> Refusal {
+    token_not_valid(TokenError::Blacklisted)
+}
+
 /// 401: the account may not do anything.
 pub(crate) fn user_inactive() -> Refusal {
     Refusal::challenge(json!({ "detail": "User is inactive", "code": "user_inactive" }))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum HeaderError {
+pub(super) enum HeaderError {
     /// There is no header, or it speaks of something else than bearer tokens.
     Absent,
     /// The scheme is not followed by exactly one word.
@@ -63,7 +80,7 @@ impl HeaderError {
     }
 }
 
-fn bearer_token(headers: &HeaderMap) -> Result<&str, HeaderError> {
+pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&str, HeaderError> {
     let header = headers.get(AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
     let mut words = header.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     if words.next() != Some(b"Bearer") {

@@ -32,6 +32,9 @@ pub(crate) enum FieldError {
     /// It is a boolean, a list or an object.
     #[error("Not a valid string.")]
     NotAString,
+    /// It has more code points than this.
+    #[error("Ensure this field has no more than {0} characters.")]
+    TooLong(usize),
     /// It holds U+0000, which Postgres cannot store.
     #[error("Null characters are not allowed.")]
     NullCharacter,

@@ -7,11 +7,15 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use futures_util::{Stream, StreamExt as _, stream};
+use tokio::time::{self, Instant};
 
 use super::answer::Refusal;
 
 /// How long the next piece may take.
 const MAX_SILENCE: Duration = Duration::from_secs(30);
+
+/// What has to come on the average, in bytes per second, besides one silence: a slow mobile line brings more.
+const MIN_PACE: u64 = 4096;
 
 /// Why a body could not be read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -29,10 +33,11 @@ pub(crate) enum BodyError {
 
 /// The pieces of a body of at most `limit` bytes.
 pub(crate) fn pieces(body: Body, limit: u64) -> impl Stream<Item = Result<Bytes, BodyError>> + Send + 'static {
+    let begun = Instant::now();
     stream::unfold((body.into_data_stream(), 0), move |(mut body, so_far)| async move {
         // multer reads on for as long as there is something to read at once, and so would hold a whole file in memory.
         tokio::task::yield_now().await;
-        let piece = match in_time(body.next()).await {
+        let piece = match in_time(begun, so_far, body.next()).await {
             Ok(piece) => piece?.map_err(BodyError::Broken),
             Err(silent) => Err(silent),
         };
@@ -87,8 +92,10 @@ pub(crate) fn too_large(limit: u64) -> Refusal {
     Refusal::detail(StatusCode::PAYLOAD_TOO_LARGE, format!("The request is too large (at most {limit} bytes)."))
 }
 
-async fn in_time<T>(next: impl Future<Output = T>) -> Result<T, BodyError> {
-    tokio::time::timeout(MAX_SILENCE, next).await.map_err(|_| BodyError::Silent)
+async fn in_time<T>(begun: Instant, so_far: u64, next: impl Future<Output = T>) -> Result<T, BodyError> {
+    let latest = begun + MAX_SILENCE + Duration::from_secs(so_far / MIN_PACE);
+    let deadline = latest.min(Instant::now() + MAX_SILENCE);
+    time::timeout_at(deadline, next).await.map_err(|_| BodyError::Silent)
 }
 
 #[cfg(test)]
@@ -105,5 +112,16 @@ mod tests {
     async fn a_client_that_goes_silent_is_not_waited_for() {
         let endless = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
         assert!(matches!(all(endless, 5).await, Err(BodyError::Silent)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_drips_is_not_waited_for_either() {
+        let begun = Instant::now();
+        let drops = stream::unfold((), async |()| {
+            time::sleep(MAX_SILENCE / 2).await;
+            Some((Ok::<_, std::io::Error>("x"), ()))
+        });
+        assert!(matches!(all(Body::from_stream(drops), 1 << 20).await, Err(BodyError::Silent)));
+        assert_eq!(begun.elapsed(), MAX_SILENCE);
     }
 }

@@ -5,6 +5,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use natter_model::text::strip;
 use natter_proto::v1;
+use natter_wire::client::MAX_CLIENT_ID_CHARS;
 
 use super::answer::Refusal;
 use super::auth::Caller;
@@ -16,7 +17,8 @@ use super::path::conversation_id;
 use crate::actions::ActionError;
 use crate::app::App;
 
-/// Posts a message: `content`, a file `attachment`, or both.
+/// Posts a message: `content`, a file `attachment`, or both. With a `client_id` that came before, the message of then is
+/// answered as it is now, with 200 instead of 201.
 pub(crate) async fn send_message(
     State(app): State<App>,
     Caller(actor): Caller,
@@ -28,6 +30,7 @@ pub(crate) async fn send_message(
     let (fields, upload) =
         body::read_with_file(request, Wanted { name: "attachment", media: app.media.as_ref() }).await?;
     let content = content(&fields)?;
+    let client_id = client_id(&fields)?;
     if content.is_empty() && upload.is_none() {
         return Err(Refusal::error(StatusCode::BAD_REQUEST, "Either content or attachment must be provided"));
     }
@@ -36,11 +39,20 @@ pub(crate) async fn send_message(
         (Some(upload), Some(media)) => Some(upload.keep(media).await?),
         _ => None,
     };
-    let posted = app.actions.post(&actor, id, content.clone(), attachment.clone(), None).await;
-    if let Err(error) = &posted {
-        forget_attachment(&app, attachment.as_deref(), error).await;
+    let has_name = client_id.is_some();
+    let posted = app.actions.post(&actor, id, content.clone(), attachment.clone(), client_id).await;
+    if posted.as_ref().is_err_and(|error| !matches!(error, ActionError::Unavailable(_))) {
+        forget_attachment(&app, attachment.as_deref()).await;
     }
     let done = posted?;
+    // Not every duplicate came before: the log may have been asked twice because its first answer got lost.
+    if done.duplicate && has_name {
+        let message = app.actions.said(id, done.position).await?;
+        if message.attachment != attachment {
+            forget_attachment(&app, attachment.as_deref()).await;
+        }
+        return Ok((StatusCode::OK, Json(Message::new(message, Links::Paths))));
+    }
     let message = v1::Message {
         message_id: done.position.get(),
         conversation_id: id.get(),
@@ -63,12 +75,23 @@ fn content(fields: &Fields) -> Result<String, Refusal> {
     }
 }
 
-/// Removes the file of a message that surely does not exist. If the log may have taken it, the file stays.
-async fn forget_attachment(app: &App, attachment: Option<&str>, error: &ActionError) {
-    let (Some(path), Some(media)) = (attachment, &app.media) else { return };
-    if matches!(error, ActionError::Unavailable(_)) {
-        return;
+/// The sender's own name for the message, if it gives one. Compared as it is.
+fn client_id(fields: &Fields) -> Result<Option<String>, Refusal> {
+    let refused = |error| invalid([("client_id", Some(error))]);
+    match fields.get("client_id").map(Field::string) {
+        None | Some(Err(FieldError::Null)) => Ok(None),
+        Some(Ok(id)) if id.is_empty() => Err(refused(FieldError::Blank)),
+        Some(Ok(id)) if id.chars().count() > MAX_CLIENT_ID_CHARS => {
+            Err(refused(FieldError::TooLong(MAX_CLIENT_ID_CHARS)))
+        }
+        Some(Ok(id)) => Ok(Some(id)),
+        Some(Err(error)) => Err(refused(error)),
     }
+}
+
+/// Removes the file of a message that surely does not exist, or has another one.
+async fn forget_attachment(app: &App, attachment: Option<&str>) {
+    let (Some(path), Some(media)) = (attachment, &app.media) else { return };
     if let Err(error) = media.remove(path).await {
         tracing::warn!(error = &error as &dyn std::error::Error, "the file of a refused message stays behind");
     }

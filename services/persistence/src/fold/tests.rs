@@ -12,6 +12,7 @@ use natter_model::id::{AccountId, ConversationId, EventId, MessageId, Position};
 use natter_model::timestamp::Timestamp;
 use natter_store::error::StoreError;
 use natter_store::messages::{Message, MessageStore, Misfit, Page, PageQuery, Summary};
+use natter_store::resend::ClientKey;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,8 @@ struct Told {
     poison: Option<Position>,
     /// Is reported as a misfit.
     misfit: Option<Position>,
+    /// What it bears witness of.
+    highest: Position,
 }
 
 struct Scripted {
@@ -98,12 +101,26 @@ impl MessageStore for Scripted {
         unreachable!("the fold does not read")
     }
 
+    async fn changes(
+        &self,
+        _conversation: ConversationId,
+        _since: Position,
+        _upto: Position,
+        _limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        unreachable!("the fold does not read")
+    }
+
+    async fn sent_as(&self, _key: &ClientKey) -> Result<Option<Message>, StoreError> {
+        unreachable!("the fold does not read")
+    }
+
     async fn import(&self, _messages: &[Message]) -> Result<(), StoreError> {
         unreachable!("the fold does not import")
     }
 
     async fn highest(&self) -> Result<Position, StoreError> {
-        unreachable!("the fold does not read")
+        Ok(self.change(|told| told.highest))
     }
 }
 
@@ -127,7 +144,7 @@ async fn log_of(records: u64, folder: &tempfile::TempDir) -> Arc<Embedded> {
 /// Folds until the store holds what is expected, then drains.
 async fn fold(log: &Arc<Embedded>, store: &Arc<Scripted>, stored: usize, quarantined: usize) {
     let drain = CancellationToken::new();
-    let fold = Fold::new(log.clone(), store.clone(), NonZero::new(4).unwrap());
+    let fold = Fold::new(log.clone(), log.clone(), store.clone(), NonZero::new(4).unwrap());
     let driving = async {
         store.holds(stored, quarantined).await;
         drain.cancel();
@@ -161,4 +178,20 @@ async fn a_record_that_does_not_fit_goes_to_quarantine_and_its_neighbours_go_on(
     let quarantined = store.change(|told| told.quarantined.clone());
     assert_eq!(quarantined, BTreeSet::from([Position::new(3), Position::new(6)]));
     assert_eq!(log.floor().await.unwrap(), Position::new(10), "quarantined records do not come again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_is_behind_the_store_is_not_folded() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = log_of(3, &folder).await;
+    let store = Scripted::new(Told { highest: Position::new(4), ..Told::default() });
+    let drain = CancellationToken::new();
+    let fold = Fold::new(log.clone(), log.clone(), store.clone(), NonZero::new(4).unwrap());
+    let driving = async {
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        assert_eq!(store.change(|told| told.stored.len()), 0);
+        assert_eq!(log.floor().await.unwrap(), Position::START);
+        drain.cancel();
+    };
+    tokio::join!(fold.run(drain.clone()), driving);
 }

@@ -28,7 +28,7 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let log = Arc::new(Embedded::open(&folder.path().join("log"), Position::START).unwrap());
         let store = Arc::new(SqliteStore::open(&folder.path().join("store")).await.unwrap());
-        let history = History::new(log.clone(), log.clone(), store);
+        let history = History::new(log.clone(), log.clone(), store, Arc::default());
         Self { log, history, _folder: folder }
     }
 

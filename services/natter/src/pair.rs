@@ -1,0 +1,78 @@
+//! A log and the store it is folded into, for the commands that compare the two.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use natter_host::exit::Misconfigured;
+use natter_log::embedded::Embedded;
+use natter_log::mend::Mend;
+use natter_log::port::Backlog;
+use natter_log_nats::{JetStream, State};
+use natter_model::id::Position;
+use natter_store::evidence::Evidence;
+use natter_store::messages::MessageStore as _;
+use natter_store::sqlite::SqliteStore;
+use natter_store_pg::PgMessages;
+use tokio::task;
+use tokio::time::timeout;
+
+use crate::cli::PairConfig;
+use crate::folder::{DataFolder, FolderLock};
+
+/// Longest wait for NATS and its stream.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The log and the store of one deployment, in either shape.
+pub(crate) struct Pair {
+    pub(crate) log: Arc<dyn Mend>,
+    pub(crate) backlog: Arc<dyn Backlog>,
+    pub(crate) store: Arc<dyn Evidence>,
+    /// Where the log is, if it is in NATS.
+    pub(crate) nats_url: Option<String>,
+    _lock: Option<FolderLock>,
+}
+
+impl Pair {
+    /// In NATS and Postgres if a database is named, else in the data folder, which nobody may be serving.
+    pub(crate) async fn open(config: &PairConfig) -> anyhow::Result<Self> {
+        match &config.persistence_database_url {
+            Some(url) => Self::of_servers(config.nats_url.expose(), url.expose()).await,
+            None => Self::of_folder(&DataFolder::open(&config.data)?).await,
+        }
+    }
+
+    async fn of_servers(nats_url: &str, database_url: &str) -> anyhow::Result<Self> {
+        let refused = |error: &dyn std::fmt::Display| Misconfigured::new("PERSISTENCE_DATABASE_URL", error);
+        let store = PgMessages::connect_lazy(database_url).map_err(|error| refused(&error))?;
+        let log = JetStream::connect(nats_url).await.map_err(|error| Misconfigured::new("NATS_URL", error))?;
+        let mut state = log.state();
+        let is_there = |state: &State| matches!(state, State::Ready | State::NoStream | State::WentBackwards { .. });
+        let reached = timeout(PATIENCE, state.wait_for(is_there)).await.is_ok();
+        let state = *log.state().borrow();
+        if !reached {
+            bail!("NATS_URL: {state}");
+        }
+        if state == State::NoStream {
+            let next = store.highest().await?.get() + 1;
+            bail!("NATS_URL: there is no log; run `natter provision --first-sequence {next}` or higher");
+        }
+        let log = Arc::new(log);
+        let nats_url = Some(nats_url.to_owned());
+        Ok(Self { log: log.clone(), backlog: log, store: Arc::new(store), nats_url, _lock: None })
+    }
+
+    async fn of_folder(folder: &DataFolder) -> anyhow::Result<Self> {
+        let lock = folder.lock()?;
+        if folder.is_first_start() {
+            bail!("NATTER_DATA: there is nothing in {}", folder.path().display());
+        }
+        let store = SqliteStore::open(&folder.store()).await.map_err(|error| folder.damaged(error))?;
+        let highest = store.highest().await?;
+        let path = folder.log();
+        let next = Position::new(highest.get() + 1);
+        let log = task::spawn_blocking(move || Embedded::open(&path, next)).await?;
+        let log = Arc::new(log.map_err(|error| folder.damaged(error))?);
+        Ok(Self { log: log.clone(), backlog: log, store: Arc::new(store), nats_url: None, _lock: Some(lock) })
+    }
+}
