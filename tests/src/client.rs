@@ -94,6 +94,10 @@ impl Client {
     async fn connects(&mut self, path: &str) {
         self.unheard.clear();
         self.socket = Some(Socket::open(&self.url(path)).await);
+        self.is_listened_to().await;
+    }
+
+    async fn is_listened_to(&mut self) {
         self.sends(json!({"type": "ping"})).await;
         loop {
             let frame = self.takes_a_frame().await;
@@ -116,6 +120,22 @@ impl Client {
     /// The same in the conversation they had joined.
     pub async fn is_refused_here(&self) -> Goodbye {
         self.is_refused(&self.path("")).await
+    }
+
+    /// The same with more in the query, such as `&since=7`.
+    pub async fn is_refused_here_with(&self, more: &str) -> Goodbye {
+        self.is_refused(&self.path(more)).await
+    }
+
+    /// Opens a socket in their conversation that offers these subprotocols, and no token in its URL; returns the one
+    /// that the server has selected.
+    pub async fn joins_with_subprotocols(&mut self, offered: &[&str]) -> Option<String> {
+        self.unheard.clear();
+        let url = self.url(&format!("/ws/chat/{}/", self.conversation));
+        let (socket, selected) = Socket::open_offering(&url, offered).await;
+        self.socket = Some(socket);
+        self.is_listened_to().await;
+        selected
     }
 
     /// Asks for a socket where there is none; returns the HTTP status of the answer.
@@ -238,6 +258,18 @@ impl Client {
                 }
                 Heard::Silence => panic!("{}'s line went dead without a close frame", self.username),
             }
+        }
+    }
+
+    /// The server closes the connection without sending any frame before; returns how.
+    pub async fn hears_only_goodbye(&mut self) -> Goodbye {
+        assert!(self.unheard.is_empty(), "{} heard {:?}", self.username, self.unheard);
+        match self.socket().hear().await {
+            Heard::Goodbye(goodbye) => {
+                self.drops_the_line();
+                goodbye
+            }
+            heard => panic!("{} heard something: {heard:?}", self.username),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Natter's processes and the servers they stand on, in either shape, not yet or already running.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use natter_store::sqlite::SqliteStore;
 use natter_store_pg::{PgAccounts, PgMessages};
@@ -40,6 +40,7 @@ impl Deployment {
             .setting("NATTER_FIRST_SEQUENCE", first_sequence.to_string())
             .setting("SIGNING_KEY", SIGNING_KEY)
             .argument("--no-demo");
+        let natter = generous(natter);
         Self { services: vec![natter], servers: None, folder }
     }
 
@@ -49,26 +50,26 @@ impl Deployment {
         let servers = Servers { nats: NatsServer::new(), postgres: Postgres::new() };
         let (nats, database) = (servers.nats.url(), servers.postgres.url());
         let authz_port = free_port();
-        let authz = Service::new("authz", "natter-authz", "AUTHZ", folder.path())
-            .port(authz_port)
-            .setting("AUTHZ_DATABASE_URL", &database)
-            .setting("SIGNING_KEY", SIGNING_KEY);
-        let mut services = vec![authz];
-        for (persistence, edge) in [("persistence-1", "edge-1"), ("persistence-2", "edge-2")] {
+        let mut services = vec![authz("authz", folder.path(), &database, &nats).port(authz_port)];
+        for (persistence_name, edge_name) in [("persistence-1", "edge-1"), ("persistence-2", "edge-2")] {
             let port = free_port();
-            let persistence = Service::new(persistence, "natter-persistence", "PERSISTENCE", folder.path())
-                .port(port)
-                .setting("PERSISTENCE_DATABASE_URL", &database)
-                .setting("NATS_URL", &nats);
-            let edge = Service::new(edge, "natter-edge", "EDGE", folder.path())
-                .setting("AUTHZ_URL", format!("http://127.0.0.1:{authz_port}"))
-                .setting("PERSISTENCE_URL", format!("http://127.0.0.1:{port}"))
-                .setting("NATS_URL", &nats)
-                .setting("SIGNING_KEY", SIGNING_KEY)
-                .setting("EDGE_MEDIA_ROOT", folder.path().join("media").display().to_string());
-            services.extend([persistence, edge]);
+            services.extend([
+                persistence(persistence_name, folder.path(), &database, &nats).port(port),
+                edge(edge_name, folder.path(), authz_port, port, &nats),
+            ]);
         }
         Self { services, servers: Some(servers), folder }
+    }
+
+    /// With one more setting for each service whose name begins so.
+    pub fn setting(mut self, name: &str, variable: &str, value: &str) -> Self {
+        let services = self.services.into_iter();
+        let set = |service: Service| match service.name().starts_with(name) {
+            true => service.setting(variable, value),
+            false => service,
+        };
+        self.services = services.map(set).collect();
+        self
     }
 
     /// Starts the servers, if this shape has any.
@@ -133,6 +134,11 @@ impl Deployment {
         self.servers.as_mut().expect("only the real shape has servers")
     }
 
+    /// Where one process keeps everything.
+    pub fn data(&self) -> PathBuf {
+        data_folder(self.folder.path())
+    }
+
     /// An admin command of `natter`, pointed at this deployment's broker and databases, or at its data folder.
     pub fn natter<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Launch {
         let launch = Launch::new("natter-admin", &natter_program("natter")).arguments(arguments);
@@ -146,6 +152,39 @@ impl Deployment {
     }
 }
 
-fn data_folder(folder: &Path) -> std::path::PathBuf {
+/// An authz process, not started, with its files in `folder`.
+pub fn authz(name: &'static str, folder: &Path, database_url: &str, nats_url: &str) -> Service {
+    Service::new(name, "natter-authz", "AUTHZ", folder)
+        .setting("AUTHZ_DATABASE_URL", database_url)
+        .setting("NATS_URL", nats_url)
+        .setting("SIGNING_KEY", SIGNING_KEY)
+}
+
+/// A persistence process, not started, with its files in `folder`.
+pub fn persistence(name: &'static str, folder: &Path, database_url: &str, nats_url: &str) -> Service {
+    Service::new(name, "natter-persistence", "PERSISTENCE", folder)
+        .setting("PERSISTENCE_DATABASE_URL", database_url)
+        .setting("NATS_URL", nats_url)
+}
+
+/// An edge process, not started, with its files in `folder`, which finds authz and persistence at these ports.
+pub fn edge(name: &'static str, folder: &Path, authz_port: u16, persistence_port: u16, nats_url: &str) -> Service {
+    let edge = Service::new(name, "natter-edge", "EDGE", folder)
+        .setting("AUTHZ_URL", format!("http://127.0.0.1:{authz_port}"))
+        .setting("PERSISTENCE_URL", format!("http://127.0.0.1:{persistence_port}"))
+        .setting("NATS_URL", nats_url)
+        .setting("SIGNING_KEY", SIGNING_KEY)
+        .setting("EDGE_MEDIA_ROOT", folder.join("media").display().to_string());
+    generous(edge)
+}
+
+fn data_folder(folder: &Path) -> PathBuf {
     folder.join("data")
+}
+
+/// Programs say more in a second than people in a minute.
+fn generous(edge: Service) -> Service {
+    ["EDGE_FRAMES_PER_SECOND", "EDGE_FRAMES_BURST", "EDGE_USER_REQUESTS_PER_SECOND", "EDGE_USER_REQUESTS_BURST"]
+        .into_iter()
+        .fold(edge, |edge, limit| edge.setting(limit, "1000000"))
 }

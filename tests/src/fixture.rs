@@ -1,5 +1,7 @@
 //! What there is before a story begins.
 
+use std::time::Duration;
+
 use natter_identity::key::SigningKey;
 use natter_identity::minter::{Lifetimes, Minter, Subject};
 use natter_model::id::{AccountId, ConversationId, MessageId};
@@ -155,6 +157,15 @@ impl Person {
 
     /// A token as they get it when they log in.
     pub fn access_token(&self) -> String {
+        self.mint(Lifetimes::default())
+    }
+
+    /// The same, good for so many seconds.
+    pub fn access_token_lasting(&self, seconds: u64) -> String {
+        self.mint(Lifetimes { access: Duration::from_secs(seconds), ..Lifetimes::default() })
+    }
+
+    fn mint(&self, lifetimes: Lifetimes) -> String {
         let key = SigningKey::hmac(SIGNING_KEY.as_bytes()).expect("the key is long enough");
         let subject = Subject {
             account: account_id(self.id),
@@ -162,7 +173,7 @@ impl Person {
             email: self.email.clone(),
             profile_types: self.profile_types.clone(),
         };
-        Minter::new(&key, Lifetimes::default()).access(&subject, Timestamp::now()).token
+        Minter::new(&key, lifetimes).access(&subject, Timestamp::now()).token
     }
 
     fn to_account(&self) -> Account {

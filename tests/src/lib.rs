@@ -5,11 +5,14 @@
 
 pub mod client;
 pub mod deployment;
+pub mod faults;
 pub mod fixture;
 pub mod frame;
+pub mod metrics;
 pub mod ports;
 pub mod process;
 pub mod programs;
+pub mod proxy;
 pub mod rest;
 pub mod servers;
 pub mod service;

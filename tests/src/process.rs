@@ -171,6 +171,32 @@ impl Process {
         self.signal(Signal::QUIT);
     }
 
+    /// Asks it to end in the way of Ctrl-C (SIGINT).
+    pub fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// Lets it and its children stand still (SIGSTOP), as on a machine that hangs, until they are
+    /// [resumed](Self::resume).
+    pub fn pause(&self) {
+        // First, so that it makes no more children.
+        self.signal(Signal::STOP);
+        signal_all(&self.children(), Signal::STOP);
+    }
+
+    /// Lets it go on after a [pause](Self::pause).
+    pub fn resume(&self) {
+        signal_all(&self.children(), Signal::CONT);
+        self.signal(Signal::CONT);
+    }
+
+    /// The processes that it has started and that have not ended.
+    pub fn children(&self) -> Vec<Pid> {
+        let id = self.child.id();
+        let list = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        list.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?)).collect()
+    }
+
     /// `kill -9`; returns when it is gone.
     pub fn kill(&mut self) {
         self.child.kill().expect("a child can be killed");
@@ -186,6 +212,13 @@ impl Process {
     fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal).unwrap_or_else(|error| panic!("cannot signal {}: {error}", self.name));
+    }
+}
+
+/// Those that have ended meanwhile need no signal.
+fn signal_all(processes: &[Pid], signal: Signal) {
+    for &process in processes {
+        kill_process(process, signal).ok();
     }
 }
 

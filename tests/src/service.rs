@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 
 use serde::Deserialize;
 
+use crate::metrics::Scrape;
 use crate::process::{Launch, Process};
 use crate::programs::natter_program;
 use crate::wait::until;
@@ -78,11 +79,17 @@ impl Service {
 
     /// Starts it, on the addresses it had before if it ran before. Does not wait for anything.
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// The same with more settings, for this time only.
+    pub fn start_with(&mut self, settings: &[(&str, &str)]) {
         let listen = self.addresses.as_ref().map_or(SocketAddr::new(self.host, self.port), |known| known.listen);
         let ops = self.addresses.as_ref().map_or(SocketAddr::from(([127, 0, 0, 1], 0)), |known| known.ops);
         let file = self.addresses_file();
         std::fs::remove_file(&file).ok();
-        let launch = self.launch.clone().variable(&self.listen_variable, listen.to_string());
+        let launch = settings.iter().fold(self.launch.clone(), |launch, (name, value)| launch.variable(name, *value));
+        let launch = launch.variable(&self.listen_variable, listen.to_string());
         let launch = launch.variable(&self.ops_variable, ops.to_string()).argument("--addresses-file").argument(file);
         self.process = Some(launch.start(&self.folder));
     }
@@ -113,6 +120,13 @@ impl Service {
     pub async fn probe(&self, page: &str) -> Option<(u16, String)> {
         let answer = reqwest::get(format!("http://{}/{page}", self.ops())).await.ok()?;
         Some((answer.status().as_u16(), answer.text().await.ok()?))
+    }
+
+    /// What it has counted.
+    pub async fn metrics(&self) -> Scrape {
+        let (status, text) = self.probe("metrics").await.expect("the ops address answers");
+        assert_eq!(status, 200, "{text}");
+        Scrape::of(&text)
     }
 
     /// Where it serves. Known once [`is_bound`](Self::is_bound).

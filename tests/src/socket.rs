@@ -2,9 +2,11 @@
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, connect_async_with_config};
 
 use crate::frame::{Frame, Goodbye};
 use crate::wait::within_patience;
@@ -40,6 +42,20 @@ impl Socket {
         let handshake = connect_async_with_config(url, Some(config), true);
         let (stream, _) = within_patience("a handshake", handshake).await?;
         Ok(Self(stream))
+    }
+
+    /// Opens one that offers these subprotocols; returns the one that the server has selected.
+    ///
+    /// # Panics
+    /// If the handshake is refused.
+    pub async fn open_offering(url: &str, offered: &[&str]) -> (Self, Option<String>) {
+        let mut request = url.into_client_request().expect("a URL of the harness");
+        let offered = offered.join(", ").parse().expect("subprotocols are header values");
+        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, offered);
+        let (stream, answer) = within_patience("a handshake", connect_async(request)).await.expect("a handshake");
+        let selected =
+            answer.headers().get(SEC_WEBSOCKET_PROTOCOL).map(|name| name.to_str().expect("ASCII").to_owned());
+        (Self(stream), selected)
     }
 
     /// Sends a frame, of whatever kind.

@@ -26,10 +26,27 @@ impl Shape {
 
     /// Natter in this shape, ready, with this world in its stores.
     pub async fn start_with(self, world: &World) -> Stack {
-        let mut deployment = match self {
+        self.start_deployment(world, self.deployment(world)).await
+    }
+
+    /// Natter in this shape, ready, with [`World::of_strangers`] and these settings: name of services, variable, value.
+    pub async fn start_set(self, settings: &[(&str, &str, &str)]) -> Stack {
+        let world = World::of_strangers();
+        let set = |deployment: Deployment, (name, variable, value): &(&str, &str, &str)| {
+            deployment.setting(name, variable, value)
+        };
+        let deployment = settings.iter().fold(self.deployment(&world), set);
+        self.start_deployment(&world, deployment).await
+    }
+
+    fn deployment(self, world: &World) -> Deployment {
+        match self {
             Self::Local => Deployment::local(world.first_sequence()),
             Self::Real => Deployment::real(),
-        };
+        }
+    }
+
+    async fn start_deployment(self, world: &World, mut deployment: Deployment) -> Stack {
         deployment.start_servers().await;
         deployment.prepare(world.first_sequence());
         deployment.import(world).await;
@@ -82,6 +99,12 @@ impl Stack {
         let person = self.world.accounts.iter().find(|person| person.username == username);
         let person = person.unwrap_or_else(|| panic!("{username} is not of this world"));
         Client::with_token(self.clone(), person.id, username, &person.access_token())
+    }
+
+    /// An access token of somebody of its world that is good for so many seconds.
+    pub fn access_token_lasting(&self, username: &str, seconds: u64) -> String {
+        let person = self.world.accounts.iter().find(|person| person.username == username);
+        person.unwrap_or_else(|| panic!("{username} is not of this world")).access_token_lasting(seconds)
     }
 
     /// `ana` and `bob` in a conversation of their own, both connected, on different edges where there are two.

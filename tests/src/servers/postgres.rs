@@ -1,6 +1,6 @@
 //! A Postgres server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
@@ -69,6 +69,41 @@ impl Postgres {
             process.quit();
             process.ends().await;
         }
+    }
+
+    /// Asks it to end now (SIGINT), tidily, without waiting for its clients.
+    pub async fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.interrupt();
+            process.ends().await;
+        }
+    }
+
+    /// `kill -9` of its first process; the others end when they notice.
+    pub async fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let children = process.children();
+            process.kill();
+            until("the rest of Postgres has ended", async || {
+                children.iter().all(|child| !Path::new(&format!("/proc/{child}")).exists()).then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// The process it runs as, if it runs.
+    pub fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
+
+    /// Its socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join(".s.PGSQL.5432")
+    }
+
+    /// Where its data and its log are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The rows that a query answers, columns separated by `|`.
