@@ -42,14 +42,19 @@ async fn history_is(client: &Client, expected: &[&str]) {
 /// Sends it under the same name until it is acknowledged; returns the frame that everybody hears.
 async fn insists(client: &mut Client, content: &str, client_id: &str) -> Frame {
     let said = json!({"type": "message", "content": content, "client_id": client_id});
-    let mut heard = None;
+    let (mut heard, mut acknowledged) = (None, false);
     client.sends(said.clone()).await;
     loop {
         let frame = client.hears_next().await;
         match frame.kind() {
             "chat_message" => heard = Some(frame),
-            "ack" => return heard.expect("the sender hears it before the ack, or has heard it before"),
+            "ack" => acknowledged = true,
             _ => client.sends(said.clone()).await,
+        }
+        // In either order.
+        match heard {
+            Some(frame) if acknowledged => return frame,
+            other => heard = other,
         }
     }
 }
