@@ -23,8 +23,9 @@ use crate::exit::Misconfigured;
 use crate::listen;
 use crate::readiness::Readiness;
 
-/// A connection silent for so long is asked whether it lives, and closed if no answer comes in the same time.
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// A connection silent for so long is asked whether it lives, and closed if no answer comes in the same time. Both
+/// together stay well below the time a drain has: a line that was cut without a word would hold it up until then.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// A gRPC port, taken and not yet served.
 #[derive(Debug)]
