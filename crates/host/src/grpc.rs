@@ -27,6 +27,10 @@ use crate::readiness::Readiness;
 /// together stay well below the time a drain has: a line that was cut without a word would hold it up until then.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
+/// Calls that one connection may have under way; more wait at the client. Without a bound, some thousand small calls at
+/// once look like an attack to the HTTP/2 library, which then ends the connection with all calls on it.
+const CALLS_AT_ONCE: u32 = 200;
+
 /// A gRPC port, taken and not yet served.
 #[derive(Debug)]
 pub struct GrpcListener {
@@ -96,6 +100,7 @@ where
 {
     let (reporter, health) = tonic_health::server::health_reporter();
     let serving = Server::builder()
+        .max_concurrent_streams(CALLS_AT_ONCE)
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .add_service(health)
