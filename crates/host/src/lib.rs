@@ -1,6 +1,7 @@
 //! What every program needs around its service: settings, telemetry, a beginning, probes, and an end.
 
 pub mod addresses;
+pub mod backoff;
 pub mod cli;
 pub mod exit;
 pub mod grpc;

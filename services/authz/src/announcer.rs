@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time;
 use tracing::{debug, info, warn};
 
-use crate::feed::{in_time, pause, pauses};
+use crate::feed::{in_time, patience};
 
 /// Removals that are read at once.
 const PAGE: u32 = 100;
@@ -33,18 +33,18 @@ enum Unfinished {
 /// Announces what was not announced yet, and again whenever `removed` says so. Several replicas may announce the same
 /// removal: it is the same event.
 pub(crate) async fn announce(store: &dyn RightsStore, log: &dyn Log, removed: Arc<Notify>) {
-    let mut failures = None;
+    let mut backoff = patience();
     loop {
         match announce_all(store, log).await {
             Ok(()) => {
-                failures = None;
+                backoff.reset();
                 let _ = time::timeout(LOOK_EVERY, removed.notified()).await;
             }
             Err(error) => {
-                if failures.is_none() {
+                if backoff.is_fresh() {
                     warn!(%error, "removed participants wait to be announced");
                 }
-                pause(failures.get_or_insert_with(pauses)).await;
+                backoff.wait().await;
             }
         }
     }

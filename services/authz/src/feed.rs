@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
+use natter_host::backoff::Backoff;
 use natter_store::error::StoreError;
 use natter_store::rights::{Change, Ended, RightsStore};
 use tokio::sync::{Notify, broadcast, watch};
@@ -116,7 +116,7 @@ impl Feed {
     }
 
     async fn begin(&self) -> u64 {
-        let mut pauses = pauses();
+        let mut backoff = patience();
         loop {
             match in_time(self.0.store.last_change()).await {
                 Ok(last) => {
@@ -125,7 +125,7 @@ impl Feed {
                 }
                 Err(error) => warn!(%error, "nobody can be told of rights that end"),
             }
-            pause(&mut pauses).await;
+            backoff.wait().await;
         }
     }
 
@@ -158,19 +158,9 @@ pub(crate) async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError
     time::timeout(STORE_TIMEOUT, answer).await.unwrap_or_else(late)
 }
 
-/// Growing pauses between attempts at something that must succeed in the end, with jitter.
-pub(crate) fn pauses() -> impl Iterator<Item = Duration> + Send {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(2))
-        .without_max_times()
-        .with_jitter()
-        .build()
-}
-
-/// Waits for the next of the pauses.
-pub(crate) async fn pause(pauses: &mut impl Iterator<Item = Duration>) {
-    time::sleep(pauses.next().unwrap_or(LOOK_EVERY)).await;
+/// For attempts at something that must succeed in the end.
+pub(crate) fn patience() -> Backoff {
+    Backoff::between(Duration::from_millis(100), Duration::from_secs(2))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use natter_host::backoff::Backoff;
 use natter_log::port::LogError;
 use natter_model::event::Entry;
 use natter_model::id::{ConversationId, Position};
@@ -27,7 +27,7 @@ impl Reader {
 
     /// See [`Past::page`]. Waits for as long as there is none.
     pub(crate) async fn page(&self, known: Position, position: Position, goal: Position) -> Arc<Page> {
-        let mut pauses = pauses();
+        let mut backoff = patience();
         loop {
             match self.past.page(self.conversation, known, position, goal).await {
                 Ok(page) => return page,
@@ -37,19 +37,19 @@ impl Reader {
                 }
                 Err(error) => warn!(conversation = %self.conversation, %position, %error, "a client has to wait"),
             }
-            pause(&mut pauses).await;
+            backoff.wait().await;
         }
     }
 
     /// See [`Past::in_log`]. Waits for as long as the log is away.
     pub(crate) async fn in_log(&self, after: Position) -> Option<Vec<Entry>> {
-        let mut pauses = pauses();
+        let mut backoff = patience();
         loop {
             match self.past.in_log(self.conversation, after).await {
                 Ok(entries) => return entries,
                 Err(error) => warn!(conversation = %self.conversation, %after, %error, "cannot read the log"),
             }
-            pause(&mut pauses).await;
+            backoff.wait().await;
         }
     }
 
@@ -59,17 +59,7 @@ impl Reader {
     }
 }
 
-/// Growing pauses between attempts at something that must succeed in the end: 50 ms to 2 s, with jitter.
-pub(crate) fn pauses() -> impl Iterator<Item = Duration> + Send {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(50))
-        .with_max_delay(Duration::from_secs(2))
-        .without_max_times()
-        .with_jitter()
-        .build()
-}
-
-/// Waits for the next of the pauses.
-pub(crate) async fn pause(pauses: &mut impl Iterator<Item = Duration>) {
-    tokio::time::sleep(pauses.next().unwrap_or(Duration::from_secs(2))).await;
+/// For attempts at something that must succeed in the end.
+pub(crate) fn patience() -> Backoff {
+    Backoff::between(Duration::from_millis(50), Duration::from_secs(2))
 }

@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 
 use crate::gate::Gate;
 use crate::metrics;
-use crate::reader::{Reader, pause, pauses};
+use crate::reader::{Reader, patience};
 use crate::window::{State, Window};
 
 /// The task per conversation that somebody here looks at. It never waits for a client: it moves the window's head, and
@@ -50,16 +50,16 @@ impl Room {
 
     /// Follows for ever.
     pub(crate) async fn follow(&self) {
-        let mut pauses = pauses();
+        let mut backoff = patience();
         while self.is_going_on() {
             match self.log.follow(self.conversation).await {
                 Ok(feed) => {
-                    pauses = self::pauses();
+                    backoff.reset();
                     self.listen(feed).await;
                 }
                 Err(error) => warn!(conversation = %self.conversation, %error, "cannot follow the conversation"),
             }
-            Box::pin(pause(&mut pauses)).await;
+            Box::pin(backoff.wait()).await;
         }
         // The conversation is deleted, and the room stays to say so.
         pending::<()>().await;
@@ -82,10 +82,10 @@ impl Room {
     }
 
     async fn look_for_missed(&self) {
-        let mut pauses = pauses();
+        let mut backoff = patience();
         while let Err(error) = self.catch_up().await {
             warn!(conversation = %self.conversation, %error, "cannot tell what was missed");
-            pause(&mut pauses).await;
+            backoff.wait().await;
         }
     }
 

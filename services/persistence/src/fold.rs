@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
+use natter_host::backoff::Backoff;
 use natter_log::port::{Backlog, Consumer, Delivery, Log, LogError};
 use natter_model::event::Entry;
 use natter_model::id::Position;
@@ -15,11 +16,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::apply::apply;
-use crate::backoff::Backoff;
 use crate::metrics;
 
 /// Wait for what the log hands out already when the program ends.
 const AT_HAND: Duration = Duration::from_millis(200);
+
+/// Pauses before the next attempt when the log or the store is away.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Stores what the log holds. Any number of folds may run side by side, in any number of processes.
 pub struct Fold {
@@ -44,7 +48,7 @@ impl Fold {
     /// Runs until `drain` is cancelled and the batch in hand is stored and acknowledged. Waits for a log or a store
     /// that is away, and goes on when it is back.
     pub async fn run(self, drain: CancellationToken) {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::between(FIRST_PAUSE, LONGEST_PAUSE);
         while let Some(begun) = drain.run_until_cancelled(self.begin()).await {
             match begun {
                 Ok(consumer) => match self.consume(consumer, &drain, &mut backoff).await {

@@ -1,7 +1,6 @@
 //! Persistence: folds the log into the store, and tells what has been said.
 
 mod apply;
-mod backoff;
 mod catch_up;
 pub mod config;
 pub mod fold;

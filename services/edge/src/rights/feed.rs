@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
+use natter_host::backoff::Backoff;
 use natter_model::id::{AccountId, ConversationId};
 use natter_model::timestamp::Timestamp;
 use natter_proto::v1;
@@ -18,7 +18,8 @@ use crate::metrics::{self, Present};
 const BEGINNING: Duration = Duration::from_secs(5);
 /// Longest silence: authz gives a sign of life every two seconds.
 const SILENCE: Duration = Duration::from_secs(10);
-/// Longest pause before the next attempt. Authz being back, sockets shall be closed within a second.
+/// Pauses before the next attempt. Authz being back, sockets shall be closed within a second.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// Time between two looks for what no longer matters.
 const FORGET_EVERY: Duration = Duration::from_secs(30);
@@ -34,18 +35,18 @@ impl Rights {
     }
 
     async fn keep_listening(&self, gate: &Gate) {
-        let mut pauses = None;
+        let mut backoff = Backoff::between(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let mut followed = None;
             let error = self.listen(gate, &mut followed).await;
             if followed.is_some() {
-                pauses = None;
+                backoff.reset();
             }
             drop(followed);
-            if pauses.is_none() {
+            if backoff.is_fresh() {
                 warn!(error, "cannot hear of rights that end");
             }
-            time::sleep(pauses.get_or_insert_with(self::pauses).next().unwrap_or(LONGEST_PAUSE)).await;
+            backoff.wait().await;
         }
     }
 
@@ -114,13 +115,4 @@ impl Rights {
             self.forget_expired(Timestamp::now());
         }
     }
-}
-
-fn pauses() -> impl Iterator<Item = Duration> + Send {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(50))
-        .with_max_delay(LONGEST_PAUSE)
-        .without_max_times()
-        .with_jitter()
-        .build()
 }
