@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use natter_identity::verifier::Verifier;
 use natter_proto::v1::messages_client::MessagesClient;
 use tonic::transport::Channel;
 
@@ -25,8 +24,6 @@ pub(crate) struct App {
     pub actions: Actions,
     /// What has been said.
     pub messages: MessagesClient<Channel>,
-    /// Whose token is it?
-    pub verifier: Arc<Verifier>,
     /// How much each client may ask.
     pub limits: Arc<Limits>,
     /// Proxies between the clients and here.

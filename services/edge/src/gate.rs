@@ -20,8 +20,6 @@ use crate::config::EdgeConfig;
 const REMEMBERED: u64 = 100_000;
 /// Longer than any answer is on its way.
 const ON_ITS_WAY: Duration = Duration::from_secs(30);
-/// Time between two looks for answers that are too old.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// The permission port. Cheap to clone; all clones remember together.
 #[derive(Clone)]
@@ -156,16 +154,12 @@ impl Gate {
         self.admissions.invalidate(&(account, conversation)).await;
     }
 
-    /// Lets go of what is too old to be used, again and again. Otherwise it would be kept until there is new.
+    /// Lets go of what is too old to be used.
     pub(crate) async fn forget_the_old(&self) {
-        let mut ticks = tokio::time::interval(SWEEP_EVERY);
-        loop {
-            ticks.tick().await;
-            self.admissions.run_pending_tasks().await;
-            self.accounts.run_pending_tasks().await;
-            self.deleted.run_pending_tasks().await;
-            self.removed.run_pending_tasks().await;
-        }
+        self.admissions.run_pending_tasks().await;
+        self.accounts.run_pending_tasks().await;
+        self.deleted.run_pending_tasks().await;
+        self.removed.run_pending_tasks().await;
     }
 
     async fn ask(

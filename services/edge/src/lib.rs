@@ -42,6 +42,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use natter_identity::verifier::Verifier;
 use natter_log::port::Log;
@@ -68,6 +69,9 @@ use crate::sockets::Sockets;
 
 /// Why an edge that [is crowded](Edge::is_crowded) is not ready.
 pub const CROWDED: &str = "it has almost as many connections as it may";
+
+/// Time between two looks for what is remembered and too old to be used. Otherwise it would be kept until there is new.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// What an edge stands on.
 pub struct Ports {
@@ -167,13 +171,12 @@ impl Edge {
         let lobby =
             Lobby::open(Arc::clone(&log), Arc::clone(&persistence), gate.clone(), &self.config, stop_rooms, &tasks);
         let rights = self.rights;
-        let auth = Auth { verifier: verifier.clone(), gate: gate.clone(), rights: rights.clone() };
+        let auth = Auth { verifier, gate: gate.clone(), rights: rights.clone() };
         let app = App {
             auth: Arc::new(auth),
             gate: gate.clone(),
             actions: Actions::new(log, persistence, messages.clone()),
             messages,
-            verifier: Arc::new(verifier),
             lobby: lobby.clone(),
             limits: Limits::new(&self.config.limits),
             n_proxies: self.config.limits.proxies,
@@ -191,12 +194,19 @@ impl Edge {
             stop.cancel();
             pending::<()>().await;
         };
+        let sweeping = async {
+            let mut ticks = tokio::time::interval(SWEEP_EVERY);
+            loop {
+                ticks.tick().await;
+                gate.forget_the_old().await;
+                lobby.forget_the_old().await;
+            }
+        };
         tokio::select! {
             () = serving => {}
             () = draining => {}
-            () = gate.forget_the_old() => {}
+            () = sweeping => {}
             () = rights.follow(&gate) => {}
-            () = lobby.forget_the_old() => {}
         }
     }
 }

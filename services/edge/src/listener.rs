@@ -56,7 +56,8 @@ pub(crate) struct Bounds {
     pub unsent_bytes: u32,
 }
 
-/// Serves `router` until `drain` is cancelled, within these bounds; sockets, once they are such, do not count. Returns when all requests are answered.
+/// Serves `router` until `drain` is cancelled, within these bounds; sockets, once they are such, do not count. Returns
+/// when all requests are answered.
 pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, drain: CancellationToken) {
     let connections = TaskTracker::new();
     let refusals = TaskTracker::new();

@@ -25,8 +25,6 @@ use crate::window::{State, Window};
 const QUEUE: usize = 1024;
 /// Longest wait for a room to find its place in the log.
 const OPENING: Duration = Duration::from_secs(5);
-/// Time between two looks for pages that are too old.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// The way to the one task that owns the map of rooms. Cheap to clone.
 #[derive(Clone)]
@@ -115,13 +113,9 @@ impl Lobby {
         }
     }
 
-    /// Lets go of pages that are too old to be used, again and again. Otherwise they would be kept until there are new.
+    /// Lets go of pages that are too old to be used.
     pub(crate) async fn forget_the_old(&self) {
-        let mut ticks = tokio::time::interval(SWEEP_EVERY);
-        loop {
-            ticks.tick().await;
-            self.past.forget_the_old().await;
-        }
+        self.past.forget_the_old().await;
     }
 
     fn reader(&self, conversation: ConversationId) -> Reader {

@@ -28,7 +28,6 @@ const CATCH_UPS: &str = "natter_catch_ups_total";
 const CATCH_UP_EVENTS: &str = "natter_catch_up_events_total";
 const REFUSALS: &str = "natter_refusals_total";
 const CLOSES: &str = "natter_closes_total";
-
 const RIGHTS_FOLLOWED: &str = "natter_rights_followed";
 
 /// The code that RFC 6455 keeps for connections that end without one.

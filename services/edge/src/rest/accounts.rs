@@ -83,7 +83,7 @@ pub(crate) async fn refresh(
 /// Whether a token, of whatever type, is good. Revoked refresh tokens are, as in the Django chat: authz says so on refresh.
 pub(crate) async fn verify(State(app): State<App>, request: Request) -> Result<Json<Value>, Refusal> {
     let token = body::read(request).await?.required("token").map_err(|error| invalid([("token", Some(error))]))?;
-    let claims = app.verifier.verify(&token, Expected::Any, Timestamp::now());
+    let claims = app.auth.verifier.verify(&token, Expected::Any, Timestamp::now());
     let is_revoked = |claims: &Claims| {
         let is_access = claims.token_type == TokenType::Access;
         is_access && claims.account.is_some_and(|account| app.auth.rights.is_revoked(account, &Token::of(claims)))
@@ -113,7 +113,7 @@ pub(crate) async fn log_out(
         return Err(refused("Invalid or already blacklisted token"));
     }
     // Authz will tell of it; but whoever has logged out here is out here at once.
-    if let Ok(claims) = app.verifier.verify(&access, Expected::Access, Timestamp::now()) {
+    if let Ok(claims) = app.auth.verifier.verify(&access, Expected::Access, Timestamp::now()) {
         app.auth.rights.revoke_token(Some(actor.id), &claims.jti, claims.expires_at);
     }
     Ok(StatusCode::RESET_CONTENT)

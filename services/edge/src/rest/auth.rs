@@ -29,7 +29,7 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
         let token = bearer_token(&parts.headers).map_err(HeaderError::refusal)?;
-        let claims = app.verifier.verify(token, Expected::Access, Timestamp::now()).map_err(token_not_valid)?;
+        let claims = app.auth.verifier.verify(token, Expected::Access, Timestamp::now()).map_err(token_not_valid)?;
         claims.get(USER_ID).ok_or_else(unrecognizable)?;
         let id = claims.account.ok_or_else(user_not_found)?;
         timeout(KNOWING, app.auth.rights.known()).await.map_err(|_| Refusal::unavailable())?;
