@@ -122,29 +122,6 @@ async fn people_chat_on_while_postgres_is_down() {
     assert_eq!(bob.history().await, ["with Postgres", "without"]);
 }
 
-/// With Postgres standing still, history says so in time, and people chat on; afterwards nothing is missing.
-#[tokio::test]
-async fn people_chat_on_while_postgres_hangs() {
-    let stack = Stack::real().await;
-    let (mut ana, mut bob) = stack.two_in_a_chat().await;
-    bob.hears(ana.says("before").await).await;
-    assert_eq!(bob.history().await, ["before"]);
-    stack.deployment().await.servers().postgres.process().expect("it is running").pause();
-
-    bob.hears(ana.says("meanwhile").await).await;
-    let history = bob.get(&format!("/api/chat/conversations/{}/messages/", ana.conversation())).await;
-    assert_eq!(history.status, 503, "history says that it is away: {}", history.text);
-    bob.hears(ana.says("and after that").await).await;
-
-    stack.deployment().await.servers().postgres.process().expect("it is running").resume();
-    let count = "SELECT count(*) FROM persistence.messages";
-    until("all rows are in Postgres", async || {
-        (stack.deployment().await.servers().postgres.query(count) == ["3"]).then_some(())
-    })
-    .await;
-    assert_eq!(bob.history().await, ["before", "meanwhile", "and after that"]);
-}
-
 /// With NATS down, sending is refused and the sockets stay; afterwards nobody has missed anything.
 #[tokio::test]
 async fn sockets_outlive_the_broker() {

@@ -100,6 +100,11 @@ async fn people_chat_on_while_postgres_hangs() {
     let missed = ana.says("missed").await;
 
     stack.deployment().await.servers().postgres.process().expect("it runs").resume();
+    let count = "SELECT count(*) FROM persistence.messages";
+    until("all rows are in Postgres", async || {
+        (stack.deployment().await.servers().postgres.query(count) == ["4"]).then_some(())
+    })
+    .await;
     history_is(&ana, &["before", "meanwhile", "and on", "missed"]).await;
     bob.reconnects_after(seen).await;
     bob.catches_up_on([missed], seen).await;

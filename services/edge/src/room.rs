@@ -198,9 +198,7 @@ mod tests {
         stage.post(&ana, "heard").await;
         until_head(&seat, Position::new(1)).await;
         stage.log.deafen(true);
-        for n in 2..=400 {
-            stage.post(&ana, &n.to_string()).await;
-        }
+        stage.post_all(&ana, 2..=400).await;
         stage.log.deafen(false);
         stage.post(&ana, "heard again").await;
         let mut window = seat.window.clone();

@@ -104,6 +104,13 @@ impl Stage {
         self.actions.post(actor, HERE, content.to_owned(), None, None).await.expect("the log takes it")
     }
 
+    /// One post for each number, which it says.
+    pub(crate) async fn post_all(&self, actor: &Actor, numbers: impl IntoIterator<Item = u64>) {
+        for number in numbers {
+            self.post(actor, &number.to_string()).await;
+        }
+    }
+
     /// Lets somebody be here with a new token.
     pub(crate) fn pass(&self, account: AccountId) -> Arc<Pass> {
         self.pass_lasting(account, Lifetimes::default())

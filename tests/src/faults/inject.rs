@@ -24,12 +24,12 @@ const SLEEPER_BYTES: u32 = 4096;
 pub async fn inject(system: &mut System, fault: Fault, board: &Board) -> Result<String, String> {
     let Fault { kind, which, length } = fault;
     match kind {
-        Kind::Kill(tier) => kill(system, tier, which, length).await,
-        Kind::Terminate(tier) => terminate(system, tier, which, length).await,
+        Kind::Kill(tier) => restart(system, tier, which, length, Ending::Kill).await,
+        Kind::Terminate(tier) => restart(system, tier, which, length, Ending::Terminate).await,
         Kind::Pause(tier) => pause(system, tier, which, length).await,
         Kind::KillLogLeader => {
             let leader = system.log_leader().await.ok_or("nobody leads the log")?;
-            kill(system, Tier::Nats, leader, length).await
+            restart(system, Tier::Nats, leader, length, Ending::Kill).await
         }
         Kind::LoseQuorum => lose_quorum(system, which, length).await,
         Kind::KillEverything => kill_everything(system).await,
@@ -67,36 +67,28 @@ fn tier(system: &mut System, tier: Tier) -> &mut [Service] {
     }
 }
 
-async fn kill(system: &mut System, of: Tier, which: usize, length: Duration) -> Result<String, String> {
-    match of {
-        Tier::Postgres => {
-            system.postgres.kill().await;
-            sleep(length).await;
-            system.postgres.start().await;
-            Ok("postgres".to_owned())
-        }
-        Tier::Nats => {
-            let number = which % system.nats.servers.len();
-            let server = &mut system.nats.servers[number];
-            server.kill();
-            sleep(length).await;
-            server.start().await;
-            Ok(format!("nats-{}", number + 1))
-        }
-        _ => {
-            let service = one(tier(system, of), which);
-            service.kill();
-            sleep(length).await;
-            service.start();
-            Ok(service.name().to_owned())
-        }
-    }
+/// How a process ends before it is started again.
+#[derive(Clone, Copy)]
+enum Ending {
+    /// `kill -9`.
+    Kill,
+    /// SIGTERM; a service has to end cleanly.
+    Terminate,
 }
 
-async fn terminate(system: &mut System, of: Tier, which: usize, length: Duration) -> Result<String, String> {
+async fn restart(
+    system: &mut System,
+    of: Tier,
+    which: usize,
+    length: Duration,
+    ending: Ending,
+) -> Result<String, String> {
     match of {
         Tier::Postgres => {
-            system.postgres.stop().await;
+            match ending {
+                Ending::Kill => system.postgres.kill().await,
+                Ending::Terminate => system.postgres.stop().await,
+            }
             sleep(length).await;
             system.postgres.start().await;
             Ok("postgres".to_owned())
@@ -104,22 +96,30 @@ async fn terminate(system: &mut System, of: Tier, which: usize, length: Duration
         Tier::Nats => {
             let number = which % system.nats.servers.len();
             let server = &mut system.nats.servers[number];
-            server.terminate().await;
+            match ending {
+                Ending::Kill => server.kill(),
+                Ending::Terminate => server.terminate().await,
+            }
             sleep(length).await;
             server.start().await;
             Ok(format!("nats-{}", number + 1))
         }
-        _ => {
+        Tier::Edge | Tier::Authz | Tier::Persistence => {
             let service = one(tier(system, of), which);
-            let status = service.terminate().await;
+            let name = service.name().to_owned();
+            let outcome = match ending {
+                Ending::Kill => {
+                    service.kill();
+                    Ok(name)
+                }
+                Ending::Terminate => match service.terminate().await {
+                    status if status.success() => Ok(name),
+                    status => Err(format!("{name} ended with {status} after SIGTERM")),
+                },
+            };
             sleep(length).await;
             service.start();
-            let name = service.name();
-            if status.success() {
-                Ok(name.to_owned())
-            } else {
-                Err(format!("{name} ended with {status} after SIGTERM"))
-            }
+            outcome
         }
     }
 }
