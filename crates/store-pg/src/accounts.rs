@@ -10,7 +10,7 @@ use natter_store::error::StoreError;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection as _, Row as _};
 
-use crate::database::{ANSWER, BadUrl, Database, Statement, decoded, in_time};
+use crate::database::{BadUrl, Database, Statement, decoded};
 use crate::migrate::{AUTHZ, MigrateError};
 use crate::value::{self, Time};
 
@@ -87,13 +87,7 @@ impl AccountStore for PgAccounts {
         for account in accounts {
             check_names(&account.username, &account.email)?;
         }
-        in_time(ANSWER, async {
-            let mut lease = self.database.lease().await?;
-            insert_accounts(&mut lease, accounts).await?;
-            lease.give_back();
-            Ok(())
-        })
-        .await
+        self.database.lend(async |connection| insert_accounts(connection, accounts).await).await
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
@@ -125,13 +119,7 @@ impl AccountStore for PgAccounts {
         if one == other {
             return Err(StoreError::Rejected("a conversation has two different participants".to_owned()));
         }
-        in_time(ANSWER, async {
-            let mut lease = self.database.lease().await?;
-            let started = find_or_insert_conversation(&mut lease, one, other).await?;
-            lease.give_back();
-            Ok(started)
-        })
-        .await
+        self.database.lend(async |connection| find_or_insert_conversation(connection, one, other).await).await
     }
 
     async fn delete_conversation(&self, id: ConversationId) -> Result<bool, StoreError> {
@@ -140,13 +128,7 @@ impl AccountStore for PgAccounts {
     }
 
     async fn import_conversations(&self, conversations: &[Conversation]) -> Result<(), StoreError> {
-        in_time(ANSWER, async {
-            let mut lease = self.database.lease().await?;
-            insert_conversations(&mut lease, conversations).await?;
-            lease.give_back();
-            Ok(())
-        })
-        .await
+        self.database.lend(async |connection| insert_conversations(connection, conversations).await).await
     }
 
     async fn record_refresh_token(&self, token: &RefreshToken) -> Result<(), StoreError> {

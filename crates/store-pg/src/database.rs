@@ -68,13 +68,7 @@ impl Database {
 
     /// The rows that one statement answers with.
     pub(crate) async fn rows(&self, query: Statement<'_>) -> Result<Vec<PgRow>, StoreError> {
-        in_time(ANSWER, async {
-            let mut lease = self.lease().await?;
-            let rows = query.fetch_all(&mut *lease).await?;
-            lease.give_back();
-            Ok(rows)
-        })
-        .await
+        self.lend(async |connection| query.fetch_all(connection).await).await
     }
 
     /// The only row that one statement answers with, or none.
@@ -84,16 +78,24 @@ impl Database {
 
     /// How many rows one statement changed.
     pub(crate) async fn execute(&self, query: Statement<'_>) -> Result<u64, StoreError> {
+        self.lend(async |connection| Ok(query.execute(connection).await?.rows_affected())).await
+    }
+
+    /// What several statements on one connection lead to, in the time that one answer may take.
+    pub(crate) async fn lend<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, StoreError> {
         in_time(ANSWER, async {
             let mut lease = self.lease().await?;
-            let done = query.execute(&mut *lease).await?;
+            let outcome = work(&mut lease).await?;
             lease.give_back();
-            Ok(done.rows_affected())
+            Ok(outcome)
         })
         .await
     }
 
-    /// A connection for several statements. Use it within [`in_time`].
+    /// A connection for several statements that may take longer. Use it within [`in_time`].
     pub(crate) async fn lease(&self) -> Result<Lease, sqlx::Error> {
         Ok(Lease { connection: Some(self.pool.acquire().await?) })
     }

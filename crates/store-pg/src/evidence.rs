@@ -14,7 +14,7 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use crate::apply::{bind_needs, load_erasures, needed_rows};
-use crate::database::{ANSWER, decoded, in_time};
+use crate::database::decoded;
 use crate::messages::PgMessages;
 use crate::row::{self, columns};
 use crate::value;
@@ -57,17 +57,16 @@ impl Evidence for PgMessages {
     }
 
     async fn dry_run(&self, entries: &[Entry]) -> Result<Changes, StoreError> {
-        in_time(ANSWER, async {
-            let batch = Batch::of_entries(entries);
-            let mut lease = self.database.lease().await?;
+        let batch = Batch::of_entries(entries);
+        let load = async |connection: &mut PgConnection| {
             // Nothing is locked, so the order matters: what an erasure removes in between must be seen as erased.
-            let rows = load_rows(&mut lease, &batch).await?;
-            let marks = load_marks(&mut lease, entries).await?;
-            let erasures = load_erasures(&mut lease, &batch).await?;
-            lease.give_back();
-            Ok(preview(batch, rows, &marks, &erasures))
-        })
-        .await
+            let rows = load_rows(connection, &batch).await?;
+            let marks = load_marks(connection, entries).await?;
+            let erasures = load_erasures(connection, &batch).await?;
+            Ok((rows, marks, erasures))
+        };
+        let (rows, marks, erasures) = self.database.lend(load).await?;
+        Ok(preview(batch, rows, &marks, &erasures))
     }
 }
 

@@ -10,21 +10,19 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection as _, Postgres, Row as _, Transaction};
 
 use crate::accounts::{self, PgAccounts, can_be_stored};
-use crate::database::{ANSWER, decoded, in_time};
+use crate::database::decoded;
 use crate::value::{self, Time};
 
 #[async_trait]
 impl RightsStore for PgAccounts {
     async fn revoke_token(&self, token: &RevokedToken) -> Result<bool, StoreError> {
-        in_time(ANSWER, async {
-            let mut lease = self.database.lease().await?;
-            let mut transaction = begin(&mut lease).await?;
+        let work = async |connection: &mut PgConnection| {
+            let mut transaction = begin(connection).await?;
             let is_new = insert_token(&mut transaction, token).await?;
             transaction.commit().await?;
-            lease.give_back();
             Ok(is_new)
-        })
-        .await
+        };
+        self.database.lend(work).await
     }
 
     async fn revoke_refresh_token(
@@ -32,23 +30,11 @@ impl RightsStore for PgAccounts {
         refresh: &RefreshToken,
         access: Option<&RevokedToken>,
     ) -> Result<bool, StoreError> {
-        in_time(ANSWER, async {
-            let mut lease = self.database.lease().await?;
-            let is_new = log_out(&mut lease, refresh, access).await?;
-            lease.give_back();
-            Ok(is_new)
-        })
-        .await
+        self.database.lend(async |connection| log_out(connection, refresh, access).await).await
     }
 
     async fn revoke_tokens_of(&self, tokens: &RevokedTokens) -> Result<(), StoreError> {
-        in_time(ANSWER, async {
-            let mut lease = self.database.lease().await?;
-            insert_tokens(&mut lease, tokens).await?;
-            lease.give_back();
-            Ok(())
-        })
-        .await
+        self.database.lend(async |connection| insert_tokens(connection, tokens).await).await
     }
 
     async fn remove_participant(
@@ -57,13 +43,9 @@ impl RightsStore for PgAccounts {
         account: AccountId,
         expires_at: Timestamp,
     ) -> Result<Removal, StoreError> {
-        in_time(ANSWER, async {
-            let mut lease = self.database.lease().await?;
-            let removal = delete_participant(&mut lease, conversation, account, expires_at).await?;
-            lease.give_back();
-            Ok(removal)
-        })
-        .await
+        self.database
+            .lend(async |connection| delete_participant(connection, conversation, account, expires_at).await)
+            .await
     }
 
     async fn is_token_revoked(&self, jti: &str, account: AccountId, issued_at_s: i64) -> Result<bool, StoreError> {
