@@ -1,6 +1,7 @@
 //! Moments in time, and the two ways Django writes them.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,11 @@ impl Timestamp {
     /// Whole seconds since the Unix epoch, rounded down.
     pub const fn as_seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
+    }
+
+    /// This much later; the last moment there is, if it would lie behind that.
+    pub fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
     }
 
     /// As in WebSocket frames, Python's `str(datetime)`: `2025-11-13 10:05:00.123456+00:00`.

@@ -47,11 +47,10 @@ impl Authz {
     pub(crate) async fn revoke_all_of(&self, account: u64) -> Result<i64, Status> {
         let now = Timestamp::now();
         let memory = self.minter.longest().max(SHORTEST_MEMORY);
-        let memory = i64::try_from(memory.as_micros()).unwrap_or(i64::MAX);
         let tokens = RevokedTokens {
             account: account_id(account)?,
             issued_up_to_s: now.as_seconds(),
-            expires_at: Timestamp::from_micros(now.as_micros().saturating_add(memory)),
+            expires_at: now.after(memory),
         };
         ask(self.rights.revoke_tokens_of(&tokens)).await?;
         self.feed.look_at_once();

@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn in_an_hour() -> Timestamp {
-        Timestamp::from_micros(Timestamp::now().as_micros() + 3_600_000_000)
+        Timestamp::now().after(Duration::from_secs(3600))
     }
 
     #[tokio::test]

@@ -26,9 +26,7 @@ pub(crate) async fn remove(config: &RemoveConfig) -> anyhow::Result<()> {
     let conversation = ConversationId::new(config.conversation).ok_or_else(refused)?;
     let store = accounts::open(&config.accounts).await?;
     let account = accounts::find(&*store, &config.account).await?;
-    let memory = i64::try_from(MEMORY.as_micros()).unwrap_or(i64::MAX);
-    let expires_at = Timestamp::from_micros(Timestamp::now().as_micros().saturating_add(memory));
-    let removal = store.remove_participant(conversation, account.id, expires_at).await;
+    let removal = store.remove_participant(conversation, account.id, Timestamp::now().after(MEMORY)).await;
     let name = format!("`{}` ({})", account.username, account.id);
     let change_id = match removal.context("removing the participant")? {
         Removal::Done { change_id } | Removal::Before { change_id } => change_id,

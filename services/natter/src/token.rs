@@ -71,6 +71,5 @@ fn read_token() -> anyhow::Result<RevokedToken> {
 }
 
 fn some_day() -> Timestamp {
-    let memory = i64::try_from(MEMORY.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(Timestamp::now().as_micros().saturating_add(memory))
+    Timestamp::now().after(MEMORY)
 }

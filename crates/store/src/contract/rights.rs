@@ -1,5 +1,7 @@
 //! Rights that ended, and those who follow them.
 
+use std::time::Duration;
+
 use natter_model::id::AccountId;
 use natter_model::timestamp::Timestamp;
 
@@ -12,7 +14,7 @@ const ANSWERS: &str = "the store answers";
 
 /// In an hour.
 fn later() -> Timestamp {
-    Timestamp::from_micros(Timestamp::now().as_micros() + 3_600_000_000)
+    Timestamp::now().after(Duration::from_secs(3600))
 }
 
 fn token(jti: &str) -> RevokedToken {

@@ -2,6 +2,7 @@
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
 use natter_identity::key::SigningKey;
@@ -53,7 +54,7 @@ impl Scene {
     }
 
     async fn revoke_in(&self, store: &SqliteStore, jti: &str) {
-        let expires_at = Timestamp::from_micros(Timestamp::now().as_micros() + 3_600_000_000);
+        let expires_at = Timestamp::now().after(Duration::from_secs(3600));
         store.revoke_token(&RevokedToken { jti: jti.to_owned(), account: None, expires_at }).await.unwrap();
     }
 

@@ -1,6 +1,7 @@
 //! Logging in and out, and what becomes of tokens.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -21,6 +22,8 @@ use super::services::ask;
 use crate::app::App;
 use crate::auth::Token;
 use crate::client_address::{Peer, client_address};
+
+const AN_HOUR: Duration = Duration::from_secs(3600);
 
 /// Name and password in, tokens out.
 pub(crate) async fn log_in(State(app): State<App>, request: Request) -> Result<Json<Value>, Refusal> {
@@ -124,8 +127,7 @@ pub(crate) async fn log_out_everywhere(State(app): State<App>, Caller(actor): Ca
     let request = v1::LogOutEverywhereRequest { account_id: actor.id.get() };
     let reply = ask(app.gate.authz().log_out_everywhere(request)).await?;
     // As above. For how long it matters, authz will tell; until then, an hour is enough.
-    let in_an_hour = Timestamp::from_micros(Timestamp::now().as_micros() + 3_600_000_000);
-    app.auth.rights.revoke_tokens_of(actor.id, reply.issued_up_to_s, in_an_hour);
+    app.auth.rights.revoke_tokens_of(actor.id, reply.issued_up_to_s, Timestamp::now().after(AN_HOUR));
     Ok(StatusCode::RESET_CONTENT)
 }
 

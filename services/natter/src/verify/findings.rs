@@ -1,6 +1,6 @@
 //! Where the store differs from the log.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use natter_model::id::{MessageId, Position};
@@ -60,18 +60,18 @@ pub(super) struct Findings {
 
 #[derive(Debug, Default)]
 struct Told {
-    first: BTreeMap<Difference, ()>,
+    first: BTreeSet<Difference>,
     n: u64,
 }
 
 impl Told {
     fn add(&mut self, difference: Difference) {
-        if self.first.contains_key(&difference) {
+        if self.first.contains(&difference) {
             return;
         }
         self.n += 1;
         if self.first.len() < SHOWN {
-            self.first.insert(difference, ());
+            self.first.insert(difference);
         }
     }
 }
@@ -95,7 +95,7 @@ impl Findings {
         println!("Records of no use: {n_unusable}. Fillers: {n_fillers}.");
         println!("Differences: {}. Mended: {}.", remaining.n, mended.n);
         for (told, what) in [(mended, "Mended"), (remaining, "Differs")] {
-            for difference in told.first.keys() {
+            for difference in &told.first {
                 println!("{what}: {difference}.");
             }
             if told.n > told.first.len() as u64 {
