@@ -1,5 +1,6 @@
 //! Somebody who chats: logs in, joins a conversation, says things and hears them.
 
+mod insisting;
 mod over_rest;
 
 use std::collections::VecDeque;

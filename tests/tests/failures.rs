@@ -5,7 +5,7 @@ use natter_tests::fixture::{PASSWORD, World};
 use natter_tests::rest::Rest;
 use natter_tests::stack::{Shape, Stack};
 use natter_tests::story;
-use natter_tests::wait::until;
+use natter_tests::wait::{until, within_patience};
 use serde_json::json;
 
 story! {
@@ -135,12 +135,7 @@ async fn sockets_outlive_the_broker() {
     assert_eq!(told["message"], "Failed to send message. Please try again.");
 
     stack.deployment().await.servers().nats.start().await;
-    let said = until("the log takes messages again", async || {
-        ana.sends(json!({"type": "message", "content": "after"})).await;
-        let frame = ana.hears_next().await;
-        (frame.kind() == "chat_message").then_some(frame)
-    })
-    .await;
+    let said = within_patience("the log to take messages again", ana.insists("after", "one")).await;
     bob.hears(said).await;
     bob.hears(ana.says("and on").await).await;
 }

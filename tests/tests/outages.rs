@@ -3,7 +3,6 @@
 
 use natter_tests::client::Client;
 use natter_tests::fixture::PASSWORD;
-use natter_tests::frame::Frame;
 use natter_tests::rest::Rest;
 use natter_tests::stack::Stack;
 use natter_tests::wait::until;
@@ -39,26 +38,6 @@ async fn history_is(client: &Client, expected: &[&str]) {
     assert_eq!(client.history().await, expected);
 }
 
-/// Sends it under the same name until it is acknowledged; returns the frame that everybody hears.
-async fn insists(client: &mut Client, content: &str, client_id: &str) -> Frame {
-    let said = json!({"type": "message", "content": content, "client_id": client_id});
-    let (mut heard, mut acknowledged) = (None, false);
-    client.sends(said.clone()).await;
-    loop {
-        let frame = client.hears_next().await;
-        match frame.kind() {
-            "chat_message" => heard = Some(frame),
-            "ack" => acknowledged = true,
-            _ => client.sends(said.clone()).await,
-        }
-        // In either order.
-        match heard {
-            Some(frame) if acknowledged => return frame,
-            other => heard = other,
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_broker_that_hangs_is_told_and_used_again_when_it_runs_on() {
     let stack = Stack::real().await;
@@ -79,7 +58,7 @@ async fn a_broker_that_hangs_is_told_and_used_again_when_it_runs_on() {
 
     stack.deployment().await.servers().nats.process().expect("it runs").resume();
     stack.deployment().await.is_ready().await;
-    let meanwhile = insists(&mut ana, "meanwhile", "one").await;
+    let meanwhile = ana.insists("meanwhile", "one").await;
     bob.hears(meanwhile).await;
     bob.hears(ana.says("after").await).await;
     history_is(&bob, &["before", "meanwhile", "after"]).await;
@@ -124,7 +103,7 @@ async fn people_chat_on_while_persistence_hangs() {
     bob.reconnects_after(seen).await;
     bob.catches_up_on([meanwhile.clone()], seen).await;
     history_is_away(&ana).await;
-    let named = insists(&mut ana, "under a name", "two").await;
+    let named = ana.insists("under a name", "two").await;
     bob.hears(named).await;
 
     resume(&stack, &PERSISTENCE).await;
