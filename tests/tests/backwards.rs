@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::Command;
 
-use natter_tests::client::Client;
 use natter_tests::deployment::Deployment;
 use natter_tests::frame::Frame;
 use natter_tests::stack::{Shape, Stack};
@@ -24,16 +23,6 @@ fn copy(from: &Path, to: &Path) {
     }
     let copied = Command::new("cp").arg("-a").args([from, to]).status().expect("cp can be run");
     assert!(copied.success());
-}
-
-/// Says it again and again until it is taken: people do.
-async fn insists(client: &mut Client, content: &str) -> Frame {
-    until("the message is taken", async || {
-        client.sends(json!({"type": "message", "content": content})).await;
-        let frame = client.hears_next().await;
-        (frame.kind() == "chat_message").then_some(frame)
-    })
-    .await
 }
 
 /// Stops whatever has the log in its hands, and starts it on another one.
@@ -91,7 +80,7 @@ story! {
         stack.deployment().await.is_ready().await;
         ana.reconnects().await;
         bob.reconnects().await;
-        let second = insists(&mut ana, "second").await;
+        let second = ana.insists("second", "second").await;
         ana.says("third").await;
         let edit = ana.edits(&first, "first, edited").await;
         ana.deletes(&second).await;
@@ -119,7 +108,7 @@ story! {
         stack.deployment().await.is_ready().await;
         ana.reconnects().await;
         bob.reconnects().await;
-        let on = insists(&mut ana, "and on").await;
+        let on = ana.insists("and on", "and on").await;
         assert!(on.message_id() > last.seq(), "{on}");
         bob.hears(on.clone()).await;
         assert_eq!(ana.history().await, ["first, edited", "third", "and on"]);
@@ -157,7 +146,7 @@ async fn a_stream_that_was_made_anew_goes_on_behind_the_old_one() {
     stack.deployment().await.is_ready().await;
     ana.reconnects().await;
     bob.reconnects_after(0).await;
-    let three = insists(&mut ana, "three").await;
+    let three = ana.insists("three", "three").await;
     assert!(three.message_id() > two.message_id());
     let heard: Vec<_> = [bob.hears_next().await, bob.hears_next().await].iter().map(Frame::message_id).collect();
     assert_eq!(heard, [two.message_id() - 1, two.message_id()]);

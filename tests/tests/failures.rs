@@ -130,12 +130,12 @@ async fn sockets_outlive_the_broker() {
     bob.hears(ana.says("before").await).await;
     stack.deployment().await.servers().nats.kill();
 
-    ana.sends(json!({"type": "message", "content": "into the void"})).await;
+    ana.sends(json!({"type": "message", "content": "into the void", "client_id": "one"})).await;
     let told = ana.is_told().await;
     assert_eq!(told["message"], "Failed to send message. Please try again.");
 
     stack.deployment().await.servers().nats.start().await;
-    let said = within_patience("the log to take messages again", ana.insists("after", "one")).await;
+    let said = within_patience("the log to take messages again", ana.insists("into the void", "one")).await;
     bob.hears(said).await;
     bob.hears(ana.says("and on").await).await;
 }
