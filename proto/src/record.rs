@@ -1,6 +1,6 @@
 //! Events and signals as bytes: what the log keeps and the broker carries.
 
-use natter_model::event::{Actor, Body, Event, Signal, SignalBody};
+use natter_model::event::{Actor, Body, Event, Origin, Signal, SignalBody};
 use natter_model::id::{AccountId, ConversationId, EventId, MessageId};
 use natter_model::timestamp::Timestamp;
 use prost::Message as _;
@@ -29,10 +29,11 @@ pub fn encode_event(event: &Event) -> Vec<u8> {
 /// The event as a message, for replies that carry some.
 pub fn to_proto(event: &Event) -> v1::Event {
     let body = match &event.body {
-        Body::Posted { content, attachment, client_id } => v1::event::Body::Posted(v1::Posted {
+        Body::Posted { message, content, attachment, client_id } => v1::event::Body::Posted(v1::Posted {
             content: content.clone(),
             attachment: attachment.clone(),
             client_id: client_id.clone(),
+            message_id: message.map(MessageId::get),
         }),
         Body::Edited { message, content } => {
             v1::event::Body::Edited(v1::Edited { message_id: message.get(), content: content.clone() })
@@ -47,6 +48,7 @@ pub fn to_proto(event: &Event) -> v1::Event {
         conversation_id: event.conversation.get(),
         actor: Some(encode_actor(&event.actor)),
         at_us: event.at.as_micros(),
+        origin: encode_origin(event.origin).into(),
         body: Some(body),
     }
 }
@@ -70,9 +72,12 @@ pub fn decode_event(bytes: &[u8]) -> Result<Event, DecodeError> {
 pub fn from_proto(event: v1::Event) -> Result<Event, DecodeError> {
     let event_id = event.event_id.as_slice().try_into().map_err(|_| DecodeError::OutOfRange("event_id"))?;
     let body = match event.body.ok_or(DecodeError::Missing("body"))? {
-        v1::event::Body::Posted(posted) => {
-            Body::Posted { content: posted.content, attachment: posted.attachment, client_id: posted.client_id }
-        }
+        v1::event::Body::Posted(posted) => Body::Posted {
+            message: posted.message_id.map(message_id).transpose()?,
+            content: posted.content,
+            attachment: posted.attachment,
+            client_id: posted.client_id,
+        },
         v1::event::Body::Edited(edited) => {
             Body::Edited { message: message_id(edited.message_id)?, content: edited.content }
         }
@@ -87,6 +92,7 @@ pub fn from_proto(event: v1::Event) -> Result<Event, DecodeError> {
         conversation: conversation_id(event.conversation_id)?,
         actor: decode_actor(event.actor)?,
         at: Timestamp::from_micros(event.at_us),
+        origin: decode_origin(event.origin)?,
         body,
     })
 }
@@ -97,6 +103,7 @@ pub fn encode_signal(signal: &Signal) -> Vec<u8> {
     v1::Signal {
         conversation_id: signal.conversation.get(),
         actor: Some(encode_actor(&signal.actor)),
+        origin: encode_origin(signal.origin).into(),
         body: Some(v1::signal::Body::Typing(v1::Typing { is_typing })),
     }
     .encode_to_vec()
@@ -109,6 +116,7 @@ pub fn decode_signal(bytes: &[u8]) -> Result<Signal, DecodeError> {
     Ok(Signal {
         conversation: conversation_id(signal.conversation_id)?,
         actor: decode_actor(signal.actor)?,
+        origin: decode_origin(signal.origin)?,
         body: SignalBody::Typing { is_typing: typing.is_typing },
     })
 }
@@ -121,6 +129,21 @@ fn decode_actor(actor: Option<v1::Actor>) -> Result<Actor, DecodeError> {
     let actor = actor.ok_or(DecodeError::Missing("actor"))?;
     let id = AccountId::new(actor.account_id).ok_or(DecodeError::OutOfRange("account_id"))?;
     Ok(Actor { id, username: actor.username })
+}
+
+fn encode_origin(origin: Origin) -> v1::Origin {
+    match origin {
+        Origin::Natter => v1::Origin::Natter,
+        Origin::Channels => v1::Origin::Channels,
+    }
+}
+
+fn decode_origin(origin: i32) -> Result<Origin, DecodeError> {
+    match v1::Origin::try_from(origin) {
+        Ok(v1::Origin::Natter) => Ok(Origin::Natter),
+        Ok(v1::Origin::Channels) => Ok(Origin::Channels),
+        Err(_) => Err(DecodeError::OutOfRange("origin")),
+    }
 }
 
 fn conversation_id(id: u64) -> Result<ConversationId, DecodeError> {
@@ -141,6 +164,7 @@ mod tests {
             conversation: ConversationId::new(7).expect("in range"),
             actor: Actor { id: AccountId::new(2).expect("in range"), username: "Jürgen_中文".into() },
             at: Timestamp::from_micros(1_763_028_300_123_456),
+            origin: Origin::Natter,
             body,
         }
     }
@@ -149,16 +173,23 @@ mod tests {
     fn every_body_survives_the_log() {
         let message = MessageId::new(natter_model::id::MAX_ID).expect("in range");
         for body in [
-            Body::Posted { content: " as typed\n".into(), attachment: None, client_id: None },
-            Body::Posted { content: String::new(), attachment: Some("a/b".into()), client_id: Some("c".into()) },
+            Body::Posted { message: None, content: " as typed\n".into(), attachment: None, client_id: None },
+            Body::Posted {
+                message: Some(message),
+                content: String::new(),
+                attachment: Some("a/b".into()),
+                client_id: Some("c".into()),
+            },
             Body::Edited { message, content: "new".into() },
             Body::Deleted { message },
             Body::Read { message },
             Body::ConversationDeleted,
             Body::ParticipantRemoved,
         ] {
-            let event = event(body);
-            assert_eq!(decode_event(&encode_event(&event)), Ok(event));
+            for origin in [Origin::Natter, Origin::Channels] {
+                let event = Event { origin, ..event(body.clone()) };
+                assert_eq!(decode_event(&encode_event(&event)), Ok(event));
+            }
         }
     }
 
@@ -170,6 +201,9 @@ mod tests {
         let mut ahead = v1::Event::decode(whole.as_slice()).expect("just encoded");
         ahead.conversation_id = u64::MAX;
         assert_eq!(decode_event(&ahead.encode_to_vec()), Err(DecodeError::OutOfRange("conversation_id")));
+        ahead.conversation_id = 7;
+        ahead.origin = 99;
+        assert_eq!(decode_event(&ahead.encode_to_vec()), Err(DecodeError::OutOfRange("origin")));
         ahead.body = None;
         assert_eq!(decode_event(&ahead.encode_to_vec()), Err(DecodeError::Missing("body")));
     }
@@ -186,7 +220,10 @@ mod tests {
     #[test]
     fn a_signal_survives_the_wire() {
         let Event { conversation, actor, .. } = event(Body::ConversationDeleted);
-        let signal = Signal { conversation, actor, body: SignalBody::Typing { is_typing: true } };
-        assert_eq!(decode_signal(&encode_signal(&signal)), Ok(signal));
+        for origin in [Origin::Natter, Origin::Channels] {
+            let body = SignalBody::Typing { is_typing: true };
+            let signal = Signal { conversation, actor: actor.clone(), origin, body };
+            assert_eq!(decode_signal(&encode_signal(&signal)), Ok(signal));
+        }
     }
 }

@@ -23,15 +23,29 @@ pub struct Event {
     pub actor: Actor,
     /// When they did it.
     pub at: Timestamp,
+    /// Where they did it.
+    pub origin: Origin,
     /// What they did.
     pub body: Body,
+}
+
+/// Which of the systems that share a conversation heard of something first. It need not be told again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// An edge of ours.
+    #[default]
+    Natter,
+    /// A Django Channels consumer; it was relayed from the channel layer.
+    Channels,
 }
 
 /// What an actor did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
-    /// Said something. The message's id is the event's position.
+    /// Said something.
     Posted {
+        /// The id that the message has in the system it comes from. `None`: the event's position is its id.
+        message: Option<MessageId>,
         /// As typed: relayed like this, stored stripped.
         content: String,
         /// Path of a file below the media root.
@@ -73,6 +87,17 @@ pub struct Entry {
     pub event: Event,
 }
 
+impl Entry {
+    /// The id of the message that it posts: the given one, else the position. `None`: it posts none.
+    pub fn message_id(&self) -> Option<MessageId> {
+        match self.event.body {
+            Body::Posted { message: Some(given), .. } => Some(given),
+            Body::Posted { message: None, .. } => self.position.message_id(),
+            _ => None,
+        }
+    }
+}
+
 /// Something that matters only now, to those who are here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signal {
@@ -80,6 +105,8 @@ pub struct Signal {
     pub conversation: ConversationId,
     /// Who.
     pub actor: Actor,
+    /// Where they did it.
+    pub origin: Origin,
     /// What.
     pub body: SignalBody,
 }

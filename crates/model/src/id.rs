@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::timestamp::Timestamp;
+
 /// The largest id there can be: 2^53 - 1.
 pub const MAX_ID: u64 = (1 << 53) - 1;
 
@@ -65,7 +67,8 @@ integer_id!(
     ConversationId
 );
 integer_id!(
-    /// Which message: the log position of its `Posted`, or the id it was imported with.
+    /// Which message: the log position of its `Posted`, or the id that another system gave it. The latter lie below all
+    /// positions of the log.
     MessageId
 );
 
@@ -98,6 +101,37 @@ impl EventId {
     pub fn of_removal(conversation: ConversationId, account: AccountId, change_id: u64) -> Self {
         const NAMESPACE: Uuid = Uuid::from_u128(0x2f0e_93b7_41c6_4d5a_8b1e_7265_6d6f_7665);
         let name = format!("{conversation}/{account}/{change_id}");
+        Self(Uuid::new_v5(&NAMESPACE, name.as_bytes()))
+    }
+
+    /// The key of a message that another system posted, by the id that it has there. Like the other keys of what is
+    /// relayed it is the same whoever relays it, and however often (UUIDv5).
+    pub fn of_relayed_post(conversation: ConversationId, message: MessageId) -> Self {
+        Self::of_relayed(&format!("post/{conversation}/{message}"))
+    }
+
+    /// The key of an edit that another system took.
+    pub fn of_relayed_edit(conversation: ConversationId, message: MessageId, edited_at: Timestamp) -> Self {
+        Self::of_relayed(&format!("edit/{conversation}/{message}/{}", edited_at.as_micros()))
+    }
+
+    /// The key of a delete that another system took.
+    pub fn of_relayed_delete(conversation: ConversationId, message: MessageId, deleter: AccountId) -> Self {
+        Self::of_relayed(&format!("delete/{conversation}/{message}/{deleter}"))
+    }
+
+    /// The key of a read mark that another system took.
+    pub fn of_relayed_read(
+        conversation: ConversationId,
+        message: MessageId,
+        reader: AccountId,
+        read_at: Timestamp,
+    ) -> Self {
+        Self::of_relayed(&format!("read/{conversation}/{message}/{reader}/{}", read_at.as_micros()))
+    }
+
+    fn of_relayed(name: &str) -> Self {
+        const NAMESPACE: Uuid = Uuid::from_u128(0x9c7e_51d4_0b2a_4f86_b3d9_7265_6c61_7965);
         Self(Uuid::new_v5(&NAMESPACE, name.as_bytes()))
     }
 
@@ -142,7 +176,7 @@ impl Position {
         self.0 as i64
     }
 
-    /// The id of the message posted here. `None` at [`Position::START`] and beyond [`MAX_ID`].
+    /// The id of the message posted here, unless it was given another one. `None` at [`Position::START`] and beyond [`MAX_ID`].
     pub const fn message_id(self) -> Option<MessageId> {
         MessageId::new(self.0)
     }
@@ -157,5 +191,31 @@ impl From<MessageId> for Position {
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Those who relay may be of different versions.
+    #[test]
+    fn the_keys_of_what_is_relayed_are_the_same_for_ever() {
+        let conversation = ConversationId::new(7).expect("in range");
+        let (message, account) = (MessageId::new(5).expect("in range"), AccountId::new(2).expect("in range"));
+        let at = Timestamp::from_micros(1_000_000);
+        let keys = [
+            EventId::of_relayed_post(conversation, message),
+            EventId::of_relayed_edit(conversation, message, at),
+            EventId::of_relayed_delete(conversation, message, account),
+            EventId::of_relayed_read(conversation, message, account, at),
+        ];
+        let expected = [
+            "8757e848-b5a6-5c43-8b5d-d585eaab17b3",
+            "5e5baf28-19af-5cd8-baa4-e9fca1a52854",
+            "4fbc8339-8827-5773-8252-7740a2662443",
+            "d94dc5d2-b3bc-5745-aa7a-66ac3d58705e",
+        ];
+        assert_eq!(keys.map(|key| key.to_string()), expected);
     }
 }

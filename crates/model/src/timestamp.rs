@@ -41,6 +41,11 @@ impl Timestamp {
         format!("{}+00:00", self.civil(' '))
     }
 
+    /// From what [`Timestamp::to_frame`] writes, or another ISO 8601 text with an offset.
+    pub fn of_frame(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|timestamp| Self(timestamp.as_microsecond()))
+    }
+
     /// As in REST bodies, Django REST framework's ISO 8601: `2025-11-13T10:05:00.123456Z`.
     pub fn to_rest(self) -> String {
         format!("{}Z", self.civil('T'))
@@ -71,5 +76,23 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_rest())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_in_frames_can_be_read() {
+        for micros in [0, 1_763_028_300_000_000, 1_763_028_300_123_456, -1] {
+            let timestamp = Timestamp::from_micros(micros);
+            assert_eq!(Timestamp::of_frame(&timestamp.to_frame()), Some(timestamp));
+        }
+        let moment = Timestamp::of_frame("2025-11-13 11:05:00.5+01:00");
+        assert_eq!(moment, Timestamp::of_frame("2025-11-13T10:05:00.500Z"));
+        for text in ["", "now", "t", "2025-11-13 10:05:00", "2025-11-13", "1763028300"] {
+            assert_eq!(Timestamp::of_frame(text), None, "{text}");
+        }
     }
 }

@@ -4,13 +4,15 @@ use async_trait::async_trait;
 use natter_model::id::{AccountId, ConversationId};
 use natter_model::timestamp::Timestamp;
 use natter_store::accounts::{
-    Account, AccountStore, Conversation, NewAccount, Participant, RefreshToken, Started, check_names,
+    Account, AccountStore, Conversation, Imported, KnownToken, NewAccount, Participant, RefreshToken, Started,
+    check_names,
 };
 use natter_store::error::StoreError;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection as _, Row as _};
 
 use crate::database::{BadUrl, Database, Statement, decoded};
+use crate::import;
 use crate::migrate::{AUTHZ, MigrateError};
 use crate::value::{self, Time};
 
@@ -83,16 +85,45 @@ impl AccountStore for PgAccounts {
         Ok(self.database.execute(query).await? > 0)
     }
 
-    async fn import_accounts(&self, accounts: &[Account]) -> Result<(), StoreError> {
+    async fn accounts_after(&self, after: Option<AccountId>, limit: u32) -> Result<Vec<Account>, StoreError> {
+        let query = sqlx::query("SELECT * FROM accounts WHERE account_id > $1 ORDER BY account_id LIMIT $2")
+            .bind(after.map_or(0, AccountId::as_i64))
+            .bind(i64::from(limit));
+        let rows = self.database.rows(query).await?;
+        decoded(rows.iter().map(account).collect())
+    }
+
+    async fn reserve_ids(&self, below: u64) -> Result<bool, StoreError> {
+        self.database.lend(async |connection| import::reserve_ids(connection, below).await).await
+    }
+
+    async fn import_accounts(&self, accounts: &[Account]) -> Result<Imported, StoreError> {
         for account in accounts {
             check_names(&account.username, &account.email)?;
         }
-        self.database.lend(async |connection| insert_accounts(connection, accounts).await).await
+        self.database.lend(async |connection| import::accounts(connection, accounts).await).await
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
         let rows = self.database.rows(conversation_query(id)).await?;
         Ok(decoded(gather(&rows))?.pop())
+    }
+
+    async fn conversations_after(
+        &self,
+        after: Option<ConversationId>,
+        limit: u32,
+    ) -> Result<Vec<Conversation>, StoreError> {
+        let query = sqlx::query(
+            "SELECT c.conversation_id, c.created_at, p.account_id, a.username
+             FROM (SELECT * FROM conversations WHERE conversation_id > $1 ORDER BY conversation_id LIMIT $2) c
+             LEFT JOIN participants p USING (conversation_id) LEFT JOIN accounts a USING (account_id)
+             ORDER BY c.conversation_id, p.account_id",
+        )
+        .bind(after.map_or(0, ConversationId::as_i64))
+        .bind(i64::from(limit));
+        let rows = self.database.rows(query).await?;
+        decoded(gather(&rows))
     }
 
     async fn conversations_of(
@@ -127,8 +158,12 @@ impl AccountStore for PgAccounts {
         Ok(self.database.execute(query).await? > 0)
     }
 
-    async fn import_conversations(&self, conversations: &[Conversation]) -> Result<(), StoreError> {
-        self.database.lend(async |connection| insert_conversations(connection, conversations).await).await
+    async fn import_conversations(&self, conversations: &[Conversation]) -> Result<Imported, StoreError> {
+        self.database.lend(async |connection| import::conversations(connection, conversations).await).await
+    }
+
+    async fn import_refresh_tokens(&self, tokens: &[KnownToken]) -> Result<Imported, StoreError> {
+        self.database.lend(async |connection| import::refresh_tokens(connection, tokens).await).await
     }
 
     async fn record_refresh_token(&self, token: &RefreshToken) -> Result<(), StoreError> {
@@ -157,63 +192,6 @@ impl AccountStore for PgAccounts {
 /// Postgres refuses even to compare with U+0000.
 pub(crate) fn can_be_stored(text: &str) -> bool {
     !text.contains('\0')
-}
-
-async fn insert_accounts(connection: &mut PgConnection, accounts: &[Account]) -> Result<(), sqlx::Error> {
-    let mut transaction = connection.begin().await?;
-    // Nobody takes an id from the sequence while it is moved.
-    sqlx::query("LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE").execute(&mut *transaction).await?;
-    for account in accounts {
-        sqlx::query(
-            "INSERT INTO accounts (account_id, username, email, password_hash, is_active, profile_types)
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (account_id) DO NOTHING",
-        )
-        .bind(account.id.as_i64())
-        .bind(&account.username)
-        .bind(&account.email)
-        .bind(&account.password_hash)
-        .bind(account.is_active)
-        .bind(&account.profile_types)
-        .execute(&mut *transaction)
-        .await?;
-    }
-    sqlx::query(
-        "SELECT setval('accounts_account_id_seq', highest)
-         FROM (SELECT max(account_id) AS highest FROM accounts) a, accounts_account_id_seq WHERE highest >= last_value",
-    )
-    .execute(&mut *transaction)
-    .await?;
-    transaction.commit().await
-}
-
-async fn insert_conversations(
-    connection: &mut PgConnection,
-    conversations: &[Conversation],
-) -> Result<(), sqlx::Error> {
-    let mut transaction = connection.begin().await?;
-    sqlx::query("LOCK TABLE conversations IN SHARE ROW EXCLUSIVE MODE").execute(&mut *transaction).await?;
-    for conversation in conversations {
-        let done = sqlx::query(
-            "INSERT INTO conversations (conversation_id, created_at) VALUES ($1, $2)
-             ON CONFLICT (conversation_id) DO NOTHING",
-        )
-        .bind(conversation.id.as_i64())
-        .bind(Time(conversation.created_at))
-        .execute(&mut *transaction)
-        .await?;
-        if done.rows_affected() > 0 {
-            let ids: Vec<_> = conversation.participants.iter().map(|participant| participant.id).collect();
-            insert_participants(&mut transaction, conversation.id, &ids).await?;
-        }
-    }
-    sqlx::query(
-        "SELECT setval('conversations_conversation_id_seq', highest)
-         FROM (SELECT max(conversation_id) AS highest FROM conversations) c, conversations_conversation_id_seq
-         WHERE highest >= last_value",
-    )
-    .execute(&mut *transaction)
-    .await?;
-    transaction.commit().await
 }
 
 async fn find_or_insert_conversation(

@@ -11,7 +11,6 @@ use natter_model::id::Position;
 use natter_store::batch::{Access, Batch, Changes, Erasures};
 use natter_store::error::StoreError;
 use natter_store::fold::{ReadMark, Row};
-use natter_store::messages::Misfit;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
 
@@ -31,19 +30,22 @@ const MAX_ATTEMPTS: u32 = 10;
 const FIRST_LOCK: i64 = 0x6e61_7474_0000_0000;
 const N_LOCKS: i64 = 1024;
 
+/// The tables of read marks, and whether they are at messages with given ids.
+const MARKS: [(&str, bool); 2] = [("read_marks", false), ("given_read_marks", true)];
+
 /// Rows removed per statement, so that each stays well below the time limit of a statement.
 const ROWS_PER_DELETE: i64 = 20_000;
 
-/// Applies the batch that `batch` makes, and answers with what does not fit.
-pub(crate) async fn commit<'a>(database: &Database, batch: impl Fn() -> Batch<'a>) -> Result<Vec<Misfit>, StoreError> {
+/// Applies the batch that `batch` makes, and answers with what it changed.
+pub(crate) async fn commit<'a>(database: &Database, batch: impl Fn() -> Batch<'a>) -> Result<Changes, StoreError> {
     let patience = if batch().erased_below().is_some() { ERASE } else { ANSWER };
     in_time(patience, async {
         let mut lease = database.lease().await?;
         for _ in 0..MAX_ATTEMPTS {
             match attempt(&mut lease, batch()).await {
-                Ok(Some(misfits)) => {
+                Ok(Some(changes)) => {
                     lease.give_back();
-                    return Ok(Some(misfits));
+                    return Ok(Some(changes));
                 }
                 Ok(None) => (),
                 Err(error) if is_conflict(&error) => (),
@@ -57,7 +59,7 @@ pub(crate) async fn commit<'a>(database: &Database, batch: impl Fn() -> Batch<'a
 }
 
 /// `None`: another transaction inserted one of the rows, or one with its client key, in the meantime.
-async fn attempt(connection: &mut PgConnection, batch: Batch<'_>) -> Result<Option<Vec<Misfit>>, sqlx::Error> {
+async fn attempt(connection: &mut PgConnection, batch: Batch<'_>) -> Result<Option<Changes>, sqlx::Error> {
     let mut transaction = connection.begin().await?;
     lock_conversations(&mut transaction, &batch).await?;
     let rows = load_rows(&mut transaction, &batch).await?;
@@ -73,9 +75,12 @@ async fn attempt(connection: &mut PgConnection, batch: Batch<'_>) -> Result<Opti
         transaction.rollback().await?;
         return Ok(None);
     }
-    move_marks(&mut transaction, &changes.marks).await?;
+    for (table, has_given_id) in MARKS {
+        let marks: Vec<_> = changes.marks.iter().filter(|mark| mark.has_given_id == has_given_id).collect();
+        move_marks(&mut transaction, table, &marks).await?;
+    }
     transaction.commit().await?;
-    Ok(Some(changes.misfits))
+    Ok(Some(changes))
 }
 
 async fn lock_conversations(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), sqlx::Error> {
@@ -171,8 +176,8 @@ async fn update(connection: &mut PgConnection, rows: &[&Row]) -> Result<(), sqlx
         "UPDATE messages m SET (",
         columns!(),
         ") = (n.message_id, n.conversation_id, n.sender_id, n.sender_name, n.content, n.attachment, n.timestamp, \
-         n.is_read, n.read_at, n.is_deleted, n.edited_at, n.event_id, n.client_id, n.is_resend, n.edited_seq, \
-         n.read_seq, n.deleted_seq, n.deleted_at, n.touched_seq, n.waiting) FROM ",
+         n.is_read, n.read_at, n.is_deleted, n.edited_at, n.event_id, n.posted_seq, n.imported_as_read, n.client_id, \
+         n.is_resend, n.edited_seq, n.read_seq, n.deleted_seq, n.deleted_at, n.touched_seq, n.waiting) FROM ",
         unnest!(),
         " AS n (",
         columns!(),
@@ -182,26 +187,27 @@ async fn update(connection: &mut PgConnection, rows: &[&Row]) -> Result<(), sqlx
     Ok(())
 }
 
-async fn move_marks(connection: &mut PgConnection, marks: &[ReadMark]) -> Result<(), sqlx::Error> {
+async fn move_marks(connection: &mut PgConnection, table: &str, marks: &[&ReadMark]) -> Result<(), sqlx::Error> {
     if marks.is_empty() {
         return Ok(());
     }
-    sqlx::query(
-        "INSERT INTO read_marks AS r (conversation_id, account_id, message_id, touched_seq, username, read_at)
+    let statement = format!(
+        "INSERT INTO {table} AS r (conversation_id, account_id, message_id, touched_seq, username, read_at)
          SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::timestamptz[])
          ON CONFLICT (conversation_id, account_id) DO UPDATE
          SET message_id = excluded.message_id, touched_seq = excluded.touched_seq, username = excluded.username,
              read_at = excluded.read_at
-         WHERE (excluded.message_id, excluded.touched_seq) > (r.message_id, r.touched_seq)",
-    )
-    .bind(marks.iter().map(|mark| mark.conversation.as_i64()).collect::<Vec<_>>())
-    .bind(marks.iter().map(|mark| mark.account.as_i64()).collect::<Vec<_>>())
-    .bind(marks.iter().map(|mark| mark.message.as_i64()).collect::<Vec<_>>())
-    .bind(marks.iter().map(|mark| mark.touched_seq.as_i64()).collect::<Vec<_>>())
-    .bind(marks.iter().map(|mark| mark.username.as_str()).collect::<Vec<_>>())
-    .bind(marks.iter().map(|mark| Time(mark.read_at)).collect::<Vec<_>>())
-    .execute(connection)
-    .await?;
+         WHERE (excluded.message_id, excluded.touched_seq) > (r.message_id, r.touched_seq)"
+    );
+    sqlx::query(AssertSqlSafe(statement))
+        .bind(marks.iter().map(|mark| mark.conversation.as_i64()).collect::<Vec<_>>())
+        .bind(marks.iter().map(|mark| mark.account.as_i64()).collect::<Vec<_>>())
+        .bind(marks.iter().map(|mark| mark.message.as_i64()).collect::<Vec<_>>())
+        .bind(marks.iter().map(|mark| mark.touched_seq.as_i64()).collect::<Vec<_>>())
+        .bind(marks.iter().map(|mark| mark.username.as_str()).collect::<Vec<_>>())
+        .bind(marks.iter().map(|mark| Time(mark.read_at)).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -226,22 +232,27 @@ async fn erase(connection: &mut PgConnection, changes: &Changes) -> Result<(), s
         .bind(Time(erasure.at))
         .execute(&mut *connection)
         .await?;
-        for table in ["messages", "read_marks"] {
-            let statement = format!(
-                "DELETE FROM {table} WHERE ctid = ANY (ARRAY (
-                     SELECT ctid FROM {table} WHERE conversation_id = $1 AND message_id < $2 LIMIT $3))"
-            );
-            loop {
-                let done = sqlx::query(AssertSqlSafe(statement.clone()))
-                    .bind(conversation.as_i64())
-                    .bind(erasure.erased_seq.as_i64())
-                    .bind(ROWS_PER_DELETE)
-                    .execute(&mut *connection)
-                    .await?;
-                if done.rows_affected() < ROWS_PER_DELETE.unsigned_abs() {
-                    break;
-                }
+        loop {
+            let done = sqlx::query(
+                "DELETE FROM messages WHERE ctid = ANY (ARRAY (
+                     SELECT ctid FROM messages
+                     WHERE conversation_id = $1 AND coalesce(posted_seq, message_id) < $2 LIMIT $3))",
+            )
+            .bind(conversation.as_i64())
+            .bind(erasure.erased_seq.as_i64())
+            .bind(ROWS_PER_DELETE)
+            .execute(&mut *connection)
+            .await?;
+            if done.rows_affected() < ROWS_PER_DELETE.unsigned_abs() {
+                break;
             }
+        }
+        for (table, _) in MARKS {
+            let statement = format!(
+                "DELETE FROM {table} r WHERE conversation_id = $1
+                 AND NOT EXISTS (SELECT FROM messages m WHERE m.message_id = r.message_id)"
+            );
+            sqlx::query(AssertSqlSafe(statement)).bind(conversation.as_i64()).execute(&mut *connection).await?;
         }
     }
     Ok(())

@@ -9,20 +9,26 @@ use natter_store::batch::{Batch, Changes, Erasures};
 use natter_store::error::StoreError;
 use natter_store::evidence::{Evidence, Marks, Quarantined, preview, readers};
 use natter_store::fold::{ReadMark, Row};
-use sqlx::AssertSqlSafe;
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use crate::apply::{bind_needs, load_erasures, needed_rows};
 use crate::database::decoded;
 use crate::messages::PgMessages;
-use crate::row::{self, columns};
+use crate::row::{self, columns, marks};
 use crate::value;
 
 #[async_trait]
 impl Evidence for PgMessages {
     async fn rows(&self, positions: RangeInclusive<u64>) -> Result<Vec<Row>, StoreError> {
-        self.rows_by("message_id", positions).await
+        let statement = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM messages WHERE message_id BETWEEN $1 AND $2 AND posted_seq IS NULL UNION ALL SELECT ",
+            columns!(),
+            " FROM messages WHERE posted_seq BETWEEN $1 AND $2"
+        );
+        decoded(self.between(statement, positions).await?.iter().map(row::row).collect())
     }
 
     async fn rows_of(&self, ids: &[MessageId]) -> Result<Vec<Row>, StoreError> {
@@ -33,11 +39,13 @@ impl Evidence for PgMessages {
     }
 
     async fn touched(&self, positions: RangeInclusive<u64>) -> Result<Vec<Row>, StoreError> {
-        self.rows_by("touched_seq", positions).await
+        let statement =
+            concat!("SELECT ", columns!(), " FROM messages WHERE touched_seq BETWEEN $1 AND $2 ORDER BY touched_seq");
+        decoded(self.between(statement, positions).await?.iter().map(row::row).collect())
     }
 
     async fn marks(&self, positions: RangeInclusive<u64>) -> Result<Vec<ReadMark>, StoreError> {
-        let rows = self.between("SELECT * FROM read_marks WHERE touched_seq BETWEEN $1 AND $2", positions).await?;
+        let rows = self.between(marks!("touched_seq BETWEEN $1 AND $2"), positions).await?;
         decoded(rows.iter().map(row::mark).collect())
     }
 
@@ -71,16 +79,9 @@ impl Evidence for PgMessages {
 }
 
 impl PgMessages {
-    async fn rows_by(&self, column: &'static str, positions: RangeInclusive<u64>) -> Result<Vec<Row>, StoreError> {
-        let columns = columns!();
-        let statement = format!("SELECT {columns} FROM messages WHERE {column} BETWEEN $1 AND $2 ORDER BY {column}");
-        let rows = self.between(&statement, positions).await?;
-        decoded(rows.iter().map(row::row).collect())
-    }
-
-    async fn between(&self, statement: &str, positions: RangeInclusive<u64>) -> Result<Vec<PgRow>, StoreError> {
+    async fn between(&self, statement: &'static str, positions: RangeInclusive<u64>) -> Result<Vec<PgRow>, StoreError> {
         let bound = |position: u64| i64::try_from(position).unwrap_or(i64::MAX);
-        let query = sqlx::query(AssertSqlSafe(statement));
+        let query = sqlx::query(statement);
         self.database.rows(query.bind(bound(*positions.start())).bind(bound(*positions.end()))).await
     }
 }
@@ -93,14 +94,11 @@ async fn load_rows(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<V
 async fn load_marks(connection: &mut PgConnection, entries: &[Entry]) -> Result<Marks, sqlx::Error> {
     let (conversations, accounts): (Vec<i64>, Vec<i64>) =
         readers(entries).map(|(conversation, account)| (conversation.as_i64(), account.as_i64())).unzip();
-    let rows = sqlx::query(
-        "SELECT DISTINCT r.* FROM read_marks r
-         JOIN unnest($1::bigint[], $2::bigint[]) AS asked (conversation_id, account_id)
-         USING (conversation_id, account_id)",
-    )
-    .bind(conversations)
-    .bind(accounts)
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(|row| row::mark(row).map(|mark| ((mark.conversation, mark.account), mark))).collect()
+    let rows =
+        sqlx::query(marks!("(conversation_id, account_id) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))"))
+            .bind(conversations)
+            .bind(accounts)
+            .fetch_all(connection)
+            .await?;
+    rows.iter().map(|row| row::mark(row).map(|mark| (mark.key(), mark))).collect()
 }

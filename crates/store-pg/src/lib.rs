@@ -6,6 +6,7 @@ mod apply;
 mod database;
 mod error;
 mod evidence;
+mod import;
 mod messages;
 mod migrate;
 mod rights;

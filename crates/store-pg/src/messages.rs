@@ -1,12 +1,14 @@
 //! The message store on Postgres.
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use natter_model::event::Entry;
 use natter_model::id::{AccountId, ConversationId, MessageId, Position};
 use natter_store::batch::Batch;
-use natter_store::changes::QUERY;
+use natter_store::changes::{HIGHEST_GIVEN, QUERY};
 use natter_store::error::StoreError;
-use natter_store::messages::{Deleted, Message, MessageStore, Misfit, Order, Page, PageQuery, Summary};
+use natter_store::messages::{Deleted, Message, MessageStore, Misfit, Order, Page, PageQuery, Refused, Summary};
 use natter_store::page::Place;
 use natter_store::resend::ClientKey;
 use sqlx::postgres::PgRow;
@@ -17,6 +19,13 @@ use crate::database::{ANSWER, BadUrl, Database, decoded, in_time};
 use crate::migrate::{MigrateError, PERSISTENCE};
 use crate::row::{self, message_columns};
 use crate::value;
+
+/// Messages of another system that are brought in in one transaction. It has to be done in the time that one answer may
+/// take, on a server that has other things to do.
+const IMPORTED_AT_ONCE: usize = 4_000;
+
+/// Transactions that bring messages in at the same time: the server works on one while the next one is prepared.
+const IMPORTS_AT_ONCE: usize = 3;
 
 /// Messages, read marks, erasures and quarantine, in the schema `persistence`. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -39,7 +48,7 @@ impl PgMessages {
 #[async_trait]
 impl MessageStore for PgMessages {
     async fn apply(&self, entries: &[Entry]) -> Result<Vec<Misfit>, StoreError> {
-        apply::commit(&self.database, || Batch::of_entries(entries)).await
+        Ok(apply::commit(&self.database, || Batch::of_entries(entries)).await?.misfits)
     }
 
     async fn quarantine(&self, position: Position, record: &[u8], reason: &str) -> Result<(), StoreError> {
@@ -107,10 +116,10 @@ impl MessageStore for PgMessages {
         decoded(row.as_ref().map(row::message).transpose())
     }
 
-    async fn import(&self, messages: &[Message]) -> Result<(), StoreError> {
-        Batch::of_imports(messages)?;
-        let batch = || Batch::of_imports(messages).expect("it was just checked");
-        apply::commit(&self.database, batch).await.map(drop)
+    async fn import(&self, messages: &[Message]) -> Result<Vec<Refused>, StoreError> {
+        let batches: Vec<_> = messages.chunks(IMPORTED_AT_ONCE).map(|some| self.import_some(some).boxed()).collect();
+        let refused: Vec<_> = stream::iter(batches).buffered(IMPORTS_AT_ONCE).try_collect().await?;
+        Ok(refused.into_iter().flatten().collect())
     }
 
     async fn highest(&self) -> Result<Position, StoreError> {
@@ -125,12 +134,21 @@ impl MessageStore for PgMessages {
         decoded(row.map_or(Ok(Position::START), |row| value::position(&row, "highest")))
     }
 
+    async fn highest_given(&self) -> Result<Option<MessageId>, StoreError> {
+        let row = self.database.row(sqlx::query(HIGHEST_GIVEN)).await?;
+        decoded(row.map(|row| value::id(&row, "message_id")).transpose())
+    }
+
     async fn ready(&self) -> Result<(), StoreError> {
         self.database.ready().await
     }
 }
 
 impl PgMessages {
+    async fn import_some(&self, messages: &[Message]) -> Result<Vec<Refused>, StoreError> {
+        Ok(apply::commit(&self.database, || Batch::of_imports(messages)).await?.refused)
+    }
+
     async fn read_page(&self, query: &PageQuery) -> Result<Page, sqlx::Error> {
         let mut conversations = ids(&query.conversations);
         conversations.sort_unstable();
@@ -185,11 +203,17 @@ impl PgMessages {
             "SELECT asked.conversation_id, unread.n
              FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (conversation_id, place)
              LEFT JOIN read_marks r ON r.conversation_id = asked.conversation_id AND r.account_id = $2
+             LEFT JOIN given_read_marks given ON given.conversation_id = asked.conversation_id AND given.account_id = $2
+             LEFT JOIN messages last ON last.message_id = given.message_id
              CROSS JOIN LATERAL (
                  SELECT count(*) AS n FROM messages m
                  WHERE m.conversation_id = asked.conversation_id
-                 AND m.message_id > coalesce(r.message_id, 0)
-                 AND m.sender_id <> $2 AND NOT m.is_deleted AND NOT m.is_resend AND NOT (m.event_id IS NULL AND m.is_read)
+                 AND coalesce(m.posted_seq, m.message_id) > greatest(r.message_id, given.message_id, 0)
+                 AND CASE WHEN m.event_id IS NULL OR m.posted_seq IS NOT NULL
+                     THEN m.message_id > coalesce(given.message_id, 0)
+                     ELSE m.message_id > coalesce(last.posted_seq, 0) END
+                 AND m.sender_id <> $2 AND NOT m.is_deleted AND NOT m.is_resend
+                 AND NOT coalesce(m.imported_as_read, FALSE)
              ) AS unread
              ORDER BY asked.place",
         )

@@ -141,7 +141,7 @@ fn storable(jti: &str) -> &str {
 }
 
 /// A transaction that no other writer of changes is in: otherwise a change could appear behind one with a higher id.
-async fn begin(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+pub(crate) async fn begin(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
     let mut transaction = connection.begin().await?;
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('natter rights', 0))")
         .execute(&mut *transaction)

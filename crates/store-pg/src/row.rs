@@ -1,7 +1,7 @@
 //! Rows: out of Postgres one by one; those of the table `messages` into it as one array per column.
 
 use natter_model::event::Actor;
-use natter_model::id::{ConversationId, EventId};
+use natter_model::id::{ConversationId, EventId, MessageId};
 use natter_model::timestamp::Timestamp;
 use natter_store::batch::Erasure;
 use natter_store::changes::Change;
@@ -27,8 +27,8 @@ macro_rules! message_columns {
 macro_rules! columns {
     () => {
         "message_id, conversation_id, sender_id, sender_name, content, attachment, timestamp, is_read, read_at, \
-         is_deleted, edited_at, event_id, client_id, is_resend, edited_seq, read_seq, deleted_seq, deleted_at, touched_seq, \
-         waiting"
+         is_deleted, edited_at, event_id, posted_seq, imported_as_read, client_id, is_resend, edited_seq, read_seq, \
+         deleted_seq, deleted_at, touched_seq, waiting"
     };
 }
 
@@ -36,12 +36,25 @@ macro_rules! columns {
 macro_rules! unnest {
     () => {
         "unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], \
-         $8::boolean[], $9::timestamptz[], $10::boolean[], $11::timestamptz[], $12::uuid[], $13::text[], \
-         $14::boolean[], $15::bigint[], $16::bigint[], $17::bigint[], $18::timestamptz[], $19::bigint[], $20::bytea[])"
+         $8::boolean[], $9::timestamptz[], $10::boolean[], $11::timestamptz[], $12::uuid[], $13::bigint[], \
+         $14::boolean[], $15::text[], $16::boolean[], $17::bigint[], $18::bigint[], $19::bigint[], $20::timestamptz[], \
+         $21::bigint[], $22::bytea[])"
     };
 }
 
-pub(crate) use {columns, message_columns, unnest};
+/// The read marks of both kinds that meet a condition, for [`mark`].
+macro_rules! marks {
+    ($condition:literal) => {
+        concat!(
+            "SELECT *, FALSE AS has_given_id FROM read_marks WHERE ",
+            $condition,
+            " UNION ALL SELECT *, TRUE FROM given_read_marks WHERE ",
+            $condition
+        )
+    };
+}
+
+pub(crate) use {columns, marks, message_columns, unnest};
 
 /// From a posted row with [`message_columns`].
 pub(crate) fn message(row: &PgRow) -> Result<Message, sqlx::Error> {
@@ -67,6 +80,11 @@ pub(crate) fn row(row: &PgRow) -> Result<Row, sqlx::Error> {
         None => State::Posted(Box::new(Posted {
             message: message(row)?,
             event: event_id(row)?,
+            posted_seq: match row.try_get::<Option<i64>, _>("posted_seq")? {
+                Some(_) => position(row, "posted_seq")?,
+                None => id::<MessageId>(row, "message_id")?.into(),
+            },
+            imported_as_read: row.try_get("imported_as_read")?,
             client_id: row.try_get("client_id")?,
             is_resend: row.try_get("is_resend")?,
             edited_seq: position(row, "edited_seq")?,
@@ -79,11 +97,12 @@ pub(crate) fn row(row: &PgRow) -> Result<Row, sqlx::Error> {
     Ok(Row { id: id(row, "message_id")?, state })
 }
 
-/// A read mark out of its row.
+/// A read mark out of a row of [`marks`].
 pub(crate) fn mark(row: &PgRow) -> Result<ReadMark, sqlx::Error> {
     Ok(ReadMark {
         conversation: id(row, "conversation_id")?,
         account: id(row, "account_id")?,
+        has_given_id: row.try_get("has_given_id")?,
         message: id(row, "message_id")?,
         touched_seq: position(row, "touched_seq")?,
         username: row.try_get("username")?,
@@ -132,6 +151,8 @@ pub(crate) struct Columns<'a> {
     is_deleted: Vec<bool>,
     edited_at: Vec<Option<Time>>,
     event_id: Vec<Option<Uuid>>,
+    posted_seq: Vec<Option<i64>>,
+    imported_as_read: Vec<Option<bool>>,
     client_id: Vec<Option<&'a str>>,
     is_resend: Vec<bool>,
     edited_seq: Vec<i64>,
@@ -157,7 +178,7 @@ impl<'a> FromIterator<&'a Row> for Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// Binds `$1` to `$20`: what [`unnest`] makes a table of.
+    /// Binds `$1` to `$22`: what [`unnest`] makes a table of.
     pub(crate) fn bind<'q>(self, query: Query<'q, Postgres, PgArguments>) -> Query<'q, Postgres, PgArguments> {
         query
             .bind(self.message_id)
@@ -172,6 +193,8 @@ impl<'a> Columns<'a> {
             .bind(self.is_deleted)
             .bind(self.edited_at)
             .bind(self.event_id)
+            .bind(self.posted_seq)
+            .bind(self.imported_as_read)
             .bind(self.client_id)
             .bind(self.is_resend)
             .bind(self.edited_seq)
@@ -196,6 +219,9 @@ impl<'a> Columns<'a> {
         self.is_deleted.push(message.is_deleted);
         self.edited_at.push(time(message.edited_at));
         self.event_id.push(posted.event.map(|event| Uuid::from_bytes(*event.as_bytes())));
+        let stands_elsewhere = posted.posted_seq != message.id.into();
+        self.posted_seq.push(stands_elsewhere.then_some(posted.posted_seq.as_i64()));
+        self.imported_as_read.push(posted.imported_as_read);
         self.client_id.push(posted.client_id.as_deref());
         self.is_resend.push(posted.is_resend);
         self.edited_seq.push(posted.edited_seq.as_i64());
@@ -218,6 +244,8 @@ impl<'a> Columns<'a> {
         self.is_deleted.push(false);
         self.edited_at.push(None);
         self.event_id.push(None);
+        self.posted_seq.push(None);
+        self.imported_as_read.push(None);
         self.client_id.push(None);
         self.is_resend.push(false);
         self.edited_seq.push(0);

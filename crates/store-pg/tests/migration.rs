@@ -51,12 +51,13 @@ async fn migrating_again_or_at_the_same_time_changes_nothing() {
     assert_eq!(messages.highest().await.expect("the store answers"), Position::new(10));
 }
 
-/// The first version of the tables, with a message that was edited, read and deleted, one that was sent again, one that
-/// was imported as deleted, and a conversation that was ended.
+/// The first version of the tables, with a message that was edited, read and deleted, one that was sent again, two that
+/// were imported, as deleted and as read, and a conversation that was ended.
 const FILLED: &str = "
 INSERT INTO persistence.messages (message_id, conversation_id, sender_id, sender_name, content, timestamp, is_read, read_at,
     is_deleted, event_id, client_id, edited_seq, read_seq, touched_seq) VALUES
     (1, 1, 2, 'ana', '', '2025-01-01 00:00Z', FALSE, NULL, TRUE, NULL, NULL, 0, 0, 1),
+    (2, 1, 2, 'ana', 'old', '2025-01-01 00:00Z', TRUE, NULL, FALSE, NULL, NULL, 0, 0, 2),
     (10, 1, 2, 'ana', '', '2025-01-02 00:00Z', TRUE, '2025-01-03 00:00Z', TRUE, gen_random_uuid(), 'a', 11, 12, 13),
     (14, 1, 3, 'bob', 'once', '2025-01-04 00:00Z', FALSE, NULL, FALSE, gen_random_uuid(), 'a', 0, 0, 14),
     (15, 1, 3, 'bob', 'once', '2025-01-05 00:00Z', FALSE, NULL, FALSE, gen_random_uuid(), 'a', 0, 0, 15);
@@ -80,15 +81,18 @@ async fn filled_tables_of_the_first_version_are_brought_up_to_date() {
         told.expect("the store answers")
     };
     let here = told(1).await;
-    assert_eq!(here.iter().map(|entry| entry.position.get()).collect::<Vec<_>>(), [10, 12, 13, 14]);
-    let read = &here[1].event;
+    assert_eq!(here.iter().map(|entry| entry.position.get()).collect::<Vec<_>>(), [2, 10, 12, 13, 14]);
+    let read = &here[2].event;
     assert_eq!((read.actor.username.as_str(), read.at.to_frame().as_str()), ("bob", "2025-01-03 00:00:00+00:00"));
     assert_eq!(told(2).await[0].event.body, Body::ConversationDeleted);
     assert_eq!(messages.message(message(15)).await.expect("the store answers"), None);
     let again = [entry(16, bob(), posted_as("a", "once")), entry(17, ana(), deleted(10))];
     assert_eq!(messages.apply(&again).await.expect("the store takes the entries"), []);
     let positions: Vec<_> = told(1).await.iter().map(|entry| entry.position.get()).collect();
-    assert_eq!(positions, [10, 12, 14, 17]);
+    assert_eq!(positions, [2, 10, 12, 14, 17]);
+    let unread = messages.summaries(account(4), &[conversation(1)], 0).await.expect("the store answers");
+    assert_eq!(unread[0].unread_count, 1, "one was imported as read, one sent again");
+    assert_eq!(messages.highest_given().await.expect("the store answers"), Some(message(2)));
 }
 
 #[tokio::test]

@@ -9,9 +9,9 @@ use natter_model::event::Actor;
 use natter_model::event::Entry;
 use natter_model::id::Position;
 use natter_store::contract::chatter::{
-    account, ana, bob, conversation, deleted, edited, entry, entry_in, posted, posted_as, read,
+    account, ana, at, bob, conversation, deleted, edited, entry, entry_in, message, posted, posted_as, read,
 };
-use natter_store::messages::{Deleted, MessageStore as _, Order, PageNumber, PageQuery};
+use natter_store::messages::{Deleted, Message, MessageStore as _, Order, PageNumber, PageQuery};
 use natter_store_pg::PgMessages;
 
 use crate::cluster::Cluster;
@@ -96,6 +96,38 @@ async fn throughput() {
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn importing() {
+    const N_MESSAGES: u64 = 1_000_000;
+    let cluster = Cluster::shared();
+    let url = cluster.database().await;
+    PgMessages::migrate(&url).await.expect("the database can be migrated");
+    let store = PgMessages::connect_lazy(&url).expect("a good URL");
+    let old = |id| Message {
+        id: message(id),
+        conversation: conversation(1 + id % 2000),
+        sender: account(2 + id % 500),
+        sender_name: "somebody".to_owned(),
+        content: Some(CONTENT.to_owned()),
+        attachment: None,
+        timestamp: at(id),
+        is_read: id % 10 > 0,
+        read_at: (id % 10 > 0).then(|| at(id + 1)),
+        is_deleted: false,
+        edited_at: None,
+    };
+    let messages: Vec<_> = (1..=N_MESSAGES).map(old).collect();
+    for round in ["imports", "imports again"] {
+        measure(round, N_MESSAGES, async {
+            for messages in messages.chunks(50_000) {
+                assert_eq!(store.import(messages).await.expect("the store takes the messages"), []);
+            }
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

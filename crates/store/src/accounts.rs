@@ -28,12 +28,27 @@ pub trait AccountStore: Send + Sync + 'static {
     /// is gone; nothing changes.
     async fn set_password_hash(&self, account: AccountId, old: &str, new: &str) -> Result<bool, StoreError>;
 
-    /// Brings in accounts with the ids they have; later ids continue behind the highest. An account that is there
-    /// already (by id) stays as it is.
-    async fn import_accounts(&self, accounts: &[Account]) -> Result<(), StoreError>;
+    /// Up to `limit` accounts behind this one, by id. `None`: from the first. Fewer than `limit`: there are no more.
+    async fn accounts_after(&self, after: Option<AccountId>, limit: u32) -> Result<Vec<Account>, StoreError>;
+
+    /// Ids below this belong to another system, whose accounts and conversations are brought in with them; those made
+    /// here have this id or a higher one from now on. `false`: some were made here below it, and nothing changes.
+    async fn reserve_ids(&self, below: u64) -> Result<bool, StoreError>;
+
+    /// Brings in accounts with the ids they have; later ids continue behind the highest. One that is there already (by
+    /// id) becomes as it is here. Refused: whose username somebody else has.
+    async fn import_accounts(&self, accounts: &[Account]) -> Result<Imported, StoreError>;
 
     /// The conversation with this id.
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError>;
+
+    /// Up to `limit` conversations behind this one, of whomever, by id. `None`: from the first. Fewer than `limit`: there
+    /// are no more.
+    async fn conversations_after(
+        &self,
+        after: Option<ConversationId>,
+        limit: u32,
+    ) -> Result<Vec<Conversation>, StoreError>;
 
     /// Those the account takes part in, by id. With `search`: only those where another participant's username
     /// contains it, compared without regard to case.
@@ -47,9 +62,13 @@ pub trait AccountStore: Send + Sync + 'static {
     /// The conversation is gone, and its id is never used again. `false`: it was not there.
     async fn delete_conversation(&self, id: ConversationId) -> Result<bool, StoreError>;
 
-    /// Brings in conversations with the ids they have; later ids continue behind the highest. One that is there
-    /// already stays as it is.
-    async fn import_conversations(&self, conversations: &[Conversation]) -> Result<(), StoreError>;
+    /// Brings in conversations with the ids they have; later ids continue behind the highest. One that is there already
+    /// gets the participants that it lacks. Who was removed from it stays removed, as long as that is remembered.
+    /// Refused: in which somebody takes part who is not there.
+    async fn import_conversations(&self, conversations: &[Conversation]) -> Result<Imported, StoreError>;
+
+    /// Brings in refresh tokens that another system handed out. What was revoked, here or there, stays revoked.
+    async fn import_refresh_tokens(&self, tokens: &[KnownToken]) -> Result<Imported, StoreError>;
 
     /// Remembers a refresh token that was handed out, so that it can be revoked with all of its account's.
     async fn record_refresh_token(&self, token: &RefreshToken) -> Result<(), StoreError>;
@@ -173,4 +192,31 @@ pub struct RefreshToken {
     pub account: AccountId,
     /// When it ends by itself.
     pub expires_at: Timestamp,
+}
+
+/// A refresh token of another system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownToken {
+    /// Which.
+    pub token: RefreshToken,
+    /// It was taken back there.
+    pub is_revoked: bool,
+}
+
+/// What bringing in rows of another system led to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Imported {
+    /// Rows that were new, or have changed.
+    pub n_changed: u64,
+    /// Rows that were left out, by their ids.
+    pub refused: Vec<Refused>,
+}
+
+/// A row of another system that was left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Its id.
+    pub id: u64,
+    /// Why, for a person to read.
+    pub reason: String,
 }

@@ -12,12 +12,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use natter_model::event::{Actor, Body, Entry};
-use natter_model::id::{AccountId, ConversationId, MessageId, Position};
+use natter_model::id::{ConversationId, MessageId, Position};
 use natter_model::timestamp::Timestamp;
 
-use crate::error::StoreError;
-use crate::fold::{self, Effect, Posted, ReadMark, Row, State};
-use crate::messages::{Message, Misfit};
+use crate::check;
+use crate::fold::{Effect, MarkKey, ReadMark, Row, State};
+use crate::messages::{Message, Misfit, Refused};
 use crate::resend::{ClientKey, settle};
 
 /// How each erased conversation was last erased.
@@ -35,12 +35,13 @@ pub struct Erasure {
 }
 
 /// Entries, or messages of another system, on their way into rows.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Batch<'a> {
     entries: Vec<&'a Entry>,
-    imports: &'a [Message],
+    imports: Vec<&'a Message>,
     erasures: Erasures,
     misfits: Vec<Misfit>,
+    refused: Vec<Refused>,
 }
 
 /// What a batch changes. Ids are in ascending order everywhere.
@@ -52,20 +53,22 @@ pub struct Changes {
     pub updates: Vec<Row>,
     /// Awaited rows that nothing waits in any more.
     pub removals: Vec<MessageId>,
-    /// Marks that only move forward, by message and then by position, one per conversation and account.
+    /// Marks that only move forward, by message and then by position, one per key.
     pub marks: Vec<ReadMark>,
-    /// Posted rows and read marks of these conversations are to be removed if their message stands below.
+    /// Posted rows of these conversations are to be removed if they stand below, and with them the marks at them.
     pub erasures: Erasures,
     /// Entries that can never be applied.
     pub misfits: Vec<Misfit>,
+    /// Messages of the other system that are not brought in.
+    pub refused: Vec<Refused>,
 }
 
 impl<'a> Batch<'a> {
     /// A batch of log entries.
     pub fn of_entries(entries: &'a [Entry]) -> Self {
-        let mut batch = Self { entries: Vec::new(), imports: &[], erasures: Erasures::new(), misfits: Vec::new() };
+        let mut batch = Self::default();
         for entry in entries {
-            match fold::check(entry) {
+            match check::check(entry) {
                 Err(misfit) => batch.misfits.push(misfit),
                 Ok(()) if entry.event.body == Body::ConversationDeleted => {
                     let (erased_seq, event) = (entry.position, &entry.event);
@@ -79,18 +82,21 @@ impl<'a> Batch<'a> {
     }
 
     /// A batch of another system's messages.
-    pub fn of_imports(imports: &'a [Message]) -> Result<Self, StoreError> {
+    pub fn of_imports(imports: &'a [Message]) -> Self {
+        let mut batch = Self::default();
         for message in imports {
-            fold::check_import(message)
-                .map_err(|reason| StoreError::Rejected(format!("message {}: {reason}", message.id)))?;
+            match check::check_import(message) {
+                Ok(()) => batch.imports.push(message),
+                Err(reason) => batch.refused.push(Refused { id: message.id, reason }),
+            }
         }
-        Ok(Self { entries: Vec::new(), imports, erasures: Erasures::new(), misfits: Vec::new() })
+        batch
     }
 
     /// The messages it is about.
     pub fn ids(&self) -> BTreeSet<MessageId> {
         let imported = self.imports.iter().map(|message| message.id);
-        self.entries.iter().filter_map(|entry| fold::subject(entry)).chain(imported).collect()
+        self.entries.iter().filter_map(|entry| check::subject(entry)).chain(imported).collect()
     }
 
     /// What their senders call the messages that it posts.
@@ -120,7 +126,7 @@ impl<'a> Batch<'a> {
     pub fn fold(self, rows: Vec<Row>, erasures: &Erasures) -> Changes {
         let mut keys = self.client_keys();
         let mut folding = Folding::new(rows, erasures, &self.erasures);
-        folding.misfits = self.misfits;
+        (folding.misfits, folding.refused) = (self.misfits, self.refused);
         for entry in self.entries {
             folding.apply(entry);
         }
@@ -145,8 +151,9 @@ pub enum Access {
 struct Folding {
     slots: BTreeMap<MessageId, Slot>,
     erasures: Erasures,
-    marks: BTreeMap<(ConversationId, AccountId), ReadMark>,
+    marks: BTreeMap<MarkKey, ReadMark>,
     misfits: Vec<Misfit>,
+    refused: Vec<Refused>,
 }
 
 struct Slot {
@@ -164,19 +171,24 @@ impl Folding {
         let mut slots = BTreeMap::new();
         for mut row in rows {
             let mut is_changed = false;
-            if let State::Awaited(waiting) = &mut row.state {
-                for (conversation, _) in new.iter().filter(|(_, erasure)| Position::from(row.id) < erasure.erased_seq) {
-                    is_changed |= waiting.forget(*conversation);
+            match &mut row.state {
+                State::Awaited(waiting) => {
+                    for (conversation, erasure) in new {
+                        is_changed |= waiting.forget(*conversation, erasure.erased_seq);
+                    }
                 }
+                // Removed together with the others that are not loaded.
+                State::Posted(posted) if is_erased(new, posted.message.conversation, posted.posted_seq) => continue,
+                State::Posted(_) => (),
             }
             slots.insert(row.id, Slot { row, is_stored: true, is_changed });
         }
-        Self { slots, erasures, marks: BTreeMap::new(), misfits: Vec::new() }
+        Self { slots, erasures, marks: BTreeMap::new(), misfits: Vec::new(), refused: Vec::new() }
     }
 
     fn apply(&mut self, entry: &Entry) {
-        let Some(id) = fold::subject(entry) else { return };
-        if self.is_erased(entry.event.conversation, id) {
+        let Some(id) = check::subject(entry) else { return };
+        if is_erased(&self.erasures, entry.event.conversation, entry.position) {
             return;
         }
         match self.slot(id).row.apply(entry) {
@@ -186,14 +198,15 @@ impl Folding {
     }
 
     fn import(&mut self, message: &Message) {
-        if !self.is_erased(message.conversation, message.id) {
-            let effect = self.slot(message.id).row.import(message);
-            self.note(message.id, effect);
+        let id = message.id;
+        let outcome = match self.erasures.contains_key(&message.conversation) {
+            true => Err("its conversation was deleted"),
+            false => self.slot(id).row.import(message),
+        };
+        match outcome {
+            Ok(effect) => self.note(id, effect),
+            Err(reason) => self.refused.push(Refused { id, reason }),
         }
-    }
-
-    fn is_erased(&self, conversation: ConversationId, id: MessageId) -> bool {
-        self.erasures.get(&conversation).is_some_and(|erasure| Position::from(id) < erasure.erased_seq)
     }
 
     /// What their senders call the messages of these conversations that were sent again.
@@ -205,14 +218,9 @@ impl Folding {
     }
 
     fn settle_resends(&mut self, keys: &BTreeSet<ClientKey>) {
-        let erasures = &self.erasures;
-        let is_kept = |posted: &Posted| {
-            let erasure = erasures.get(&posted.message.conversation);
-            erasure.is_none_or(|erasure| Position::from(posted.message.id) >= erasure.erased_seq)
-        };
         let slots = self.slots.values_mut().filter_map(|slot| match &mut slot.row.state {
-            State::Posted(posted) if is_kept(posted) => Some((&mut **posted, &mut slot.is_changed)),
-            State::Posted(_) | State::Awaited(_) => None,
+            State::Posted(posted) => Some((&mut **posted, &mut slot.is_changed)),
+            State::Awaited(_) => None,
         });
         settle(slots, keys);
     }
@@ -224,7 +232,7 @@ impl Folding {
     fn note(&mut self, id: MessageId, effect: Effect) {
         self.slot(id).is_changed |= effect.changed;
         for mark in effect.marks {
-            let best = self.marks.entry((mark.conversation, mark.account)).or_insert_with(|| mark.clone());
+            let best = self.marks.entry(mark.key()).or_insert_with(|| mark.clone());
             if mark > *best {
                 *best = mark;
             }
@@ -235,7 +243,7 @@ impl Folding {
         erasures.retain(|conversation, erasure| {
             stored.get(conversation).is_none_or(|stored| stored.erased_seq < erasure.erased_seq)
         });
-        let mut changes = Changes { erasures, misfits: self.misfits, ..Changes::default() };
+        let mut changes = Changes { erasures, misfits: self.misfits, refused: self.refused, ..Changes::default() };
         changes.marks.extend(self.marks.into_values());
         for (id, slot) in self.slots {
             let is_empty = matches!(&slot.row.state, State::Awaited(waiting) if waiting.is_empty());
@@ -249,6 +257,11 @@ impl Folding {
         }
         changes
     }
+}
+
+/// Does nothing remain of what stands there?
+fn is_erased(erasures: &Erasures, conversation: ConversationId, position: Position) -> bool {
+    erasures.get(&conversation).is_some_and(|erasure| position < erasure.erased_seq)
 }
 
 /// Of two erasures of a conversation the later one counts.

@@ -4,6 +4,7 @@
 //! [`account_store_contract!`](crate::account_store_contract) with the path of an `async fn` that makes an empty store
 //! and something that keeps it alive. Each promise becomes a test of its own.
 
+pub mod bygones;
 pub mod catching_up;
 pub mod chatter;
 pub mod conversations;
@@ -12,10 +13,13 @@ pub mod evidence;
 pub mod folding;
 pub mod importing;
 pub mod logins;
+pub mod logs;
 pub mod reading;
 pub mod reference;
+pub mod relaying;
 pub mod resending;
 pub mod rights;
+pub mod taking_over;
 pub mod views;
 
 /// Tests that a [`MessageStore`](crate::messages::MessageStore) keeps its promises.
@@ -66,6 +70,15 @@ macro_rules! message_store_contract {
             imported_messages_are_told_as_posted,
             whoever_catches_up_sees_what_the_log_adds_up_to,
         ]);
+        $crate::contract_tests!($fresh, relaying: [
+            a_given_id_names_the_message_and_the_position_its_place,
+            a_given_id_that_is_not_below_its_position_is_a_misfit,
+            a_given_id_is_given_once,
+            a_post_that_stands_in_the_log_twice_is_one_message,
+            unread_are_those_that_were_posted_behind_what_was_read,
+            an_erasure_goes_by_positions,
+            relayed_messages_are_told_where_they_were_posted,
+        ]);
         $crate::contract_tests!($fresh, resending: [
             of_two_posts_with_one_client_id_the_lower_is_the_message,
             others_may_use_the_same_client_id,
@@ -76,9 +89,13 @@ macro_rules! message_store_contract {
         ]);
         $crate::contract_tests!($fresh, importing: [
             imported_messages_are_kept_as_they_are,
-            importing_again_changes_nothing,
+            importing_again_brings_what_the_log_has_not_decided,
+            deleted_is_deleted_whoever_said_so,
+            what_does_not_fit_is_named_and_left_out,
+            a_relayed_post_meets_an_imported_message,
             imported_messages_can_be_edited_read_and_erased,
             imported_messages_that_were_read_count_as_read,
+            imports_and_entries_in_any_order_give_the_same_rows,
         ]);
     };
 }
@@ -104,7 +121,18 @@ macro_rules! account_store_contract {
             a_deleted_conversation_is_gone_and_its_id_too,
             ids_continue_behind_imported_conversations,
             conversations_are_listed_by_id,
+            all_conversations_are_told_page_by_page,
             conversations_are_searched_by_the_others_names,
+        ]);
+        $crate::contract_tests!($fresh, taking_over: [
+            an_account_that_is_brought_again_becomes_as_it_is_there,
+            a_username_that_somebody_else_has_is_refused,
+            reserved_ids_are_passed_over,
+            ids_that_were_given_out_cannot_be_reserved,
+            a_conversation_that_is_brought_again_gets_who_is_missing,
+            a_conversation_with_a_stranger_is_refused,
+            a_revoked_refresh_token_stays_revoked,
+            all_accounts_are_told_page_by_page,
         ]);
         $crate::contract_tests!($fresh, rights: [
             a_token_is_revoked_once,

@@ -9,7 +9,7 @@ use natter_model::id::{AccountId, ConversationId, MessageId, Position};
 
 use crate::batch::{Batch, Changes, Erasures};
 use crate::error::StoreError;
-use crate::fold::{ReadMark, Row};
+use crate::fold::{MarkKey, ReadMark, Row};
 use crate::messages::MessageStore;
 
 /// Records that were quarantined, by their positions; several if there were several reasons.
@@ -19,7 +19,7 @@ pub type Quarantined = BTreeMap<Position, Vec<Vec<u8>>>;
 /// as there are positions in it: ask for thousands, not millions.
 #[async_trait]
 pub trait Evidence: MessageStore {
-    /// The rows of the messages with these positions, by id.
+    /// The rows of the messages that were posted at these positions; of imported ones, those with these ids.
     async fn rows(&self, positions: RangeInclusive<u64>) -> Result<Vec<Row>, StoreError>;
 
     /// The rows of these messages, those that are there: ask for thousands, not millions.
@@ -41,8 +41,8 @@ pub trait Evidence: MessageStore {
     async fn dry_run(&self, entries: &[Entry]) -> Result<Changes, StoreError>;
 }
 
-/// Where each reader's mark stands.
-pub type Marks = BTreeMap<(ConversationId, AccountId), ReadMark>;
+/// Where the readers' marks stand.
+pub type Marks = BTreeMap<MarkKey, ReadMark>;
 
 /// Whose marks the entries may move.
 pub fn readers(entries: &[Entry]) -> impl Iterator<Item = (ConversationId, AccountId)> {
@@ -55,7 +55,7 @@ pub fn preview(batch: Batch<'_>, rows: Vec<Row>, marks: &Marks, erasures: &Erasu
     let mut changes = batch.fold(rows, erasures);
     let place = |mark: &ReadMark| (mark.message, mark.touched_seq);
     changes.marks.retain(|mark| {
-        let stored = marks.get(&(mark.conversation, mark.account));
+        let stored = marks.get(&mark.key());
         stored.is_none_or(|stored| place(stored) < place(mark))
     });
     changes

@@ -3,7 +3,9 @@
 //! Each part of a row is decided by the entry with the highest position that concerns it, and an entry that comes
 //! before the message it speaks of waits in the row. So the row depends on which entries came, not on when.
 //!
-//! - The first post of a position wins for ever.
+//! - The first post of a message wins for ever. If its event stands in the log several times, the lowest position is the
+//!   post's. A post that another system gave its id may meet the message as it was imported: then it only says where the
+//!   message stands (see `import`).
 //! - An edit counts if the sender made it; the one with the highest position decides content and `edited_at`.
 //! - A delete counts if the sender made it. It empties the message for ever; a later edit only moves `edited_at`. The
 //!   one with the highest position decides where and when the message was deleted.
@@ -12,18 +14,12 @@
 //! - What is common to several rows, that a message was sent again, is settled per batch (see `resend`).
 
 use natter_model::event::{Body, Entry, Event};
-use natter_model::id::{AccountId, ConversationId, EventId, MAX_ID, MessageId, Position};
+use natter_model::id::{AccountId, ConversationId, EventId, MessageId, Position};
 use natter_model::text;
 use natter_model::timestamp::Timestamp;
 
 use crate::messages::{Message, Misfit};
 use crate::waiting::Waiting;
-
-/// The longest `client_id`, in characters.
-const MAX_CLIENT_ID_CHARS: usize = 64;
-
-/// The first microsecond of the year 1 and the last of the year 9999: what every database can hold.
-const TIMES: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
 /// One message's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +44,12 @@ pub enum State {
 pub struct Posted {
     /// The message as it stands.
     pub message: Message,
-    /// The event that posted it; `None`: it was imported.
+    /// The event that posted it; `None`: it was only imported.
     pub event: Option<EventId>,
+    /// Where its post stands; of a message that was only imported, its id.
+    pub posted_seq: Position,
+    /// It was imported, as read or not; `None`: it was not imported.
+    pub imported_as_read: Option<bool>,
     /// The sender's own name for it.
     pub client_id: Option<String>,
     /// The sender had posted it before, under the same name: nobody is shown this one.
@@ -66,13 +66,16 @@ pub struct Posted {
     pub touched_seq: Position,
 }
 
-/// How far somebody has read a conversation. Of two marks of one reader the greater one counts.
+/// How far somebody has read a conversation. Of two marks with one key the greater one counts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReadMark {
     /// Where.
     pub conversation: ConversationId,
     /// Who.
     pub account: AccountId,
+    /// The message's id is another system's. Each reader has a mark among those and one among ours: only of one kind do
+    /// the ids say which message came first, and they alone never change.
+    pub has_given_id: bool,
     /// The newest message they marked as read.
     pub message: MessageId,
     /// Where the entry stands that said so.
@@ -83,6 +86,16 @@ pub struct ReadMark {
     pub read_at: Timestamp,
 }
 
+/// Whose mark, and among which messages.
+pub type MarkKey = (ConversationId, AccountId, bool);
+
+impl ReadMark {
+    /// What two marks have in common of which only one counts.
+    pub fn key(&self) -> MarkKey {
+        (self.conversation, self.account, self.has_given_id)
+    }
+}
+
 /// What an entry did to a row.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Effect {
@@ -90,62 +103,6 @@ pub struct Effect {
     pub changed: bool,
     /// Read marks that may have moved.
     pub marks: Vec<ReadMark>,
-}
-
-/// The message an entry is about; `None`: it is about the whole conversation, or stands where no message can.
-pub fn subject(entry: &Entry) -> Option<MessageId> {
-    match entry.event.body {
-        Body::Posted { .. } => entry.position.message_id(),
-        Body::Edited { message, .. } | Body::Deleted { message } | Body::Read { message } => Some(message),
-        Body::ConversationDeleted | Body::ParticipantRemoved => None,
-    }
-}
-
-/// Refuses what no database could hold or no log could mean.
-pub fn check(entry: &Entry) -> Result<(), Misfit> {
-    let refuse = |reason: &str| Err(Misfit { position: entry.position, reason: reason.to_owned() });
-    if entry.position.message_id().is_none() {
-        return refuse(&format!("a position lies between 1 and {MAX_ID}"));
-    }
-    if !TIMES.contains(&entry.event.at.as_micros()) {
-        return refuse("its time lies outside the years 1 to 9999");
-    }
-    if subject(entry).is_some_and(|message| Position::from(message) > entry.position) {
-        return refuse("it is about a message that stands behind it");
-    }
-    if texts(&entry.event).any(|text| text.contains('\0')) {
-        return refuse("a text contains U+0000");
-    }
-    if let Body::Posted { client_id: Some(client_id), .. } = &entry.event.body
-        && client_id.chars().nth(MAX_CLIENT_ID_CHARS).is_some()
-    {
-        return refuse("its client_id is longer than 64 characters");
-    }
-    Ok(())
-}
-
-/// Refuses a message of another system that no database could hold.
-pub fn check_import(message: &Message) -> Result<(), &'static str> {
-    let texts = [Some(&message.sender_name), message.content.as_ref(), message.attachment.as_ref()];
-    let times = [Some(message.timestamp), message.read_at, message.edited_at];
-    if texts.into_iter().flatten().any(|text| text.contains('\0')) {
-        return Err("a text contains U+0000");
-    }
-    if times.into_iter().flatten().any(|time| !TIMES.contains(&time.as_micros())) {
-        return Err("a time lies outside the years 1 to 9999");
-    }
-    Ok(())
-}
-
-fn texts(event: &Event) -> impl Iterator<Item = &str> {
-    let of_body = match &event.body {
-        Body::Posted { content, attachment, client_id } => {
-            [Some(content.as_str()), attachment.as_deref(), client_id.as_deref()]
-        }
-        Body::Edited { content, .. } => [Some(content.as_str()), None, None],
-        Body::Deleted { .. } | Body::Read { .. } | Body::ConversationDeleted | Body::ParticipantRemoved => [None; 3],
-    };
-    of_body.into_iter().flatten().chain([event.actor.username.as_str()])
 }
 
 impl Row {
@@ -162,39 +119,29 @@ impl Row {
         }
     }
 
-    /// Applies an entry that [`check`] let pass and whose [`subject`] is this message.
+    /// Applies an entry that [`check`](crate::check::check) let pass and whose [`subject`](crate::check::subject) is this
+    /// message.
     pub fn apply(&mut self, entry: &Entry) -> Result<Effect, Misfit> {
         match (&mut self.state, &entry.event.body) {
-            (State::Posted(posted), Body::Posted { .. }) if posted.event == Some(entry.event.id) => {
-                Ok(Effect::default())
-            }
-            (State::Posted(_), Body::Posted { .. }) => {
-                let reason = "its position was used before, by another event".to_owned();
-                Err(Misfit { position: entry.position, reason })
-            }
-            (State::Awaited(_), Body::Posted { content, attachment, client_id }) => Ok(self.fill(Posted {
-                message: Message {
+            (State::Posted(posted), Body::Posted { .. }) => posted.post_again(entry),
+            (State::Awaited(_), Body::Posted { content, attachment, client_id, .. }) => {
+                let event = &entry.event;
+                let message = Message {
                     id: self.id,
-                    conversation: entry.event.conversation,
-                    sender: entry.event.actor.id,
-                    sender_name: entry.event.actor.username.clone(),
+                    conversation: event.conversation,
+                    sender: event.actor.id,
+                    sender_name: event.actor.username.clone(),
                     content: Some(text::strip(content).to_owned()),
                     attachment: attachment.clone(),
-                    timestamp: entry.event.at,
+                    timestamp: event.at,
                     is_read: false,
                     read_at: None,
                     is_deleted: false,
                     edited_at: None,
-                },
-                event: Some(entry.event.id),
-                client_id: client_id.clone(),
-                is_resend: false,
-                edited_seq: Position::START,
-                read_seq: Position::START,
-                deleted_seq: Position::START,
-                deleted_at: None,
-                touched_seq: entry.position,
-            })),
+                };
+                let (event, client_id) = (Some(event.id), client_id.clone());
+                Ok(self.fill(Posted { event, client_id, ..Posted::at(entry.position, message) }))
+            }
             (State::Posted(posted), _) => Ok(posted.apply(entry.position, &entry.event)),
             (State::Awaited(waiting), _) => {
                 Ok(Effect { changed: waiting.insert(entry.position, &entry.event), marks: Vec::new() })
@@ -202,25 +149,7 @@ impl Row {
         }
     }
 
-    /// Takes over a message of another system, unless the row has been posted already.
-    pub fn import(&mut self, message: &Message) -> Effect {
-        match self.state {
-            State::Posted(_) => Effect::default(),
-            State::Awaited(_) => self.fill(Posted {
-                message: message.clone(),
-                event: None,
-                client_id: None,
-                is_resend: false,
-                edited_seq: Position::START,
-                read_seq: Position::START,
-                deleted_seq: Position::START,
-                deleted_at: None,
-                touched_seq: self.id.into(),
-            }),
-        }
-    }
-
-    fn fill(&mut self, mut posted: Posted) -> Effect {
+    pub(crate) fn fill(&mut self, mut posted: Posted) -> Effect {
         let mut effect = Effect { changed: true, marks: Vec::new() };
         if let State::Awaited(waiting) = &self.state {
             for (position, event) in waiting.iter() {
@@ -233,7 +162,50 @@ impl Row {
 }
 
 impl Posted {
+    /// The message as nothing but its post made it.
+    pub(crate) fn at(position: Position, message: Message) -> Self {
+        Self {
+            message,
+            event: None,
+            posted_seq: position,
+            imported_as_read: None,
+            client_id: None,
+            is_resend: false,
+            edited_seq: Position::START,
+            read_seq: Position::START,
+            deleted_seq: Position::START,
+            deleted_at: None,
+            touched_seq: position,
+        }
+    }
+
+    /// The message's id is another system's: it was imported, or posted with that id.
+    pub fn has_given_id(&self) -> bool {
+        self.event.is_none() || self.posted_seq != self.message.id.into()
+    }
+
+    /// The same post may stand in the log again; and one that was imported may come by way of the log too.
+    fn post_again(&mut self, entry: &Entry) -> Result<Effect, Misfit> {
+        let (event, position) = (&entry.event, entry.position);
+        let is_given = matches!(event.body, Body::Posted { message: Some(_), .. });
+        let is_it = (event.conversation, event.actor.id) == (self.message.conversation, self.message.sender);
+        match self.event {
+            Some(known) if known == event.id && position >= self.posted_seq => return Ok(Effect::default()),
+            Some(known) if known == event.id => (),
+            None if is_given && is_it => self.event = Some(event.id),
+            _ => {
+                let what = if is_given { "its message's id" } else { "its position" };
+                return Err(Misfit { position, reason: format!("{what} was used before, by another event") });
+            }
+        }
+        self.posted_seq = position;
+        let others = [self.edited_seq, self.read_seq, self.deleted_seq];
+        self.touched_seq = others.into_iter().fold(position, Position::max);
+        Ok(Effect { changed: true, marks: Vec::new() })
+    }
+
     fn apply(&mut self, position: Position, event: &Event) -> Effect {
+        let has_given_id = self.has_given_id();
         let message = &mut self.message;
         let by_sender = event.actor.id == message.sender;
         let mut effect = Effect::default();
@@ -271,6 +243,7 @@ impl Posted {
                 effect.marks.push(ReadMark {
                     conversation: message.conversation,
                     account: event.actor.id,
+                    has_given_id,
                     message: message.id,
                     touched_seq: position,
                     username: event.actor.username.clone(),

@@ -3,11 +3,13 @@
 pub mod accounts;
 pub mod batch;
 pub mod changes;
+pub mod check;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod error;
 pub mod evidence;
 pub mod fold;
+mod import;
 pub mod messages;
 pub mod page;
 pub mod resend;

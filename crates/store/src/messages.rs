@@ -26,7 +26,7 @@ pub trait MessageStore: Send + Sync + 'static {
     async fn page(&self, query: &PageQuery) -> Result<Page, StoreError>;
 
     /// For each of the conversations, in the order given: its newest `latest` messages (oldest first, deleted ones
-    /// included), and how many messages of others, not deleted, stand behind the account's read mark.
+    /// included), and how many messages of others, not deleted, stand behind those that the account has marked as read.
     async fn summaries(
         &self,
         account: AccountId,
@@ -41,7 +41,7 @@ pub trait MessageStore: Send + Sync + 'static {
     /// conversation's ends the last. So entries up to `upto` may be missing in favour of later ones, but nobody who
     /// goes on from `upto` misses anything, if the store has all of the conversation up to there.
     ///
-    /// Only posts have their event's id; no entry has its `previous`.
+    /// Only posts have their event's id and origin; no entry has its `previous`.
     async fn changes(
         &self,
         conversation: ConversationId,
@@ -53,12 +53,19 @@ pub trait MessageStore: Send + Sync + 'static {
     /// The message that somebody posted in the conversation under this name of their own, also if it is deleted.
     async fn sent_as(&self, key: &ClientKey) -> Result<Option<Message>, StoreError>;
 
-    /// Brings in messages of another system as they are; of those, the ones marked as read count as read by everybody.
-    /// Rows that are there already stay.
-    async fn import(&self, messages: &[Message]) -> Result<(), StoreError>;
+    /// Brings in messages of another system, each id at most once, as they are; those marked as read count as read by
+    /// everybody. May be done again and again while the log goes on: an import decides what the log has not decided (see
+    /// `import`), and whether it came before or after the log's entries makes no difference. Nothing is brought into a
+    /// conversation that the log has ended: what was imported before the end is gone with it, and does not come back.
+    ///
+    /// Answers with the messages that are left out. On an error some may have been taken: do it again.
+    async fn import(&self, messages: &[Message]) -> Result<Vec<Refused>, StoreError>;
 
     /// The highest position that any row bears witness of; [`Position::START`] in an empty store.
     async fn highest(&self) -> Result<Position, StoreError>;
+
+    /// The highest id of a message that another system gave it, be it imported or relayed.
+    async fn highest_given(&self) -> Result<Option<MessageId>, StoreError>;
 
     /// Can questions be answered now?
     async fn ready(&self) -> Result<(), StoreError>;
@@ -98,6 +105,15 @@ pub struct Misfit {
     pub position: Position,
     /// Why, for a person to read; without content.
     pub reason: String,
+}
+
+/// A message of another system that is not brought in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Which.
+    pub id: MessageId,
+    /// Why, for a person to read; without content.
+    pub reason: &'static str,
 }
 
 /// Which page of which messages.

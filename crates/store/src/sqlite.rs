@@ -4,6 +4,7 @@ mod accounts;
 mod apply;
 mod error;
 mod evidence;
+mod import;
 mod messages;
 mod rights;
 mod row;

@@ -21,10 +21,10 @@ impl Waiting {
         is_new
     }
 
-    /// Lets go of the conversation's events. `true`: there were some.
-    pub fn forget(&mut self, conversation: ConversationId) -> bool {
+    /// Lets go of the conversation's events below this position. `true`: there were some.
+    pub fn forget(&mut self, conversation: ConversationId, below: Position) -> bool {
         let n_before = self.0.len();
-        self.0.retain(|_, event| event.conversation != conversation);
+        self.0.retain(|position, event| event.conversation != conversation || *position >= below);
         self.0.len() != n_before
     }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 
 use natter_host::cli::HostConfig;
+use natter_host::nats::NatsConfig;
 use natter_host::secret::Secret;
 
 /// What the program can be told.
@@ -19,9 +20,9 @@ pub struct PersistenceConfig {
     /// Postgres that holds the messages, such as `postgres://natter:secret@db/natter`.
     #[arg(long, env = "PERSISTENCE_DATABASE_URL", hide_env_values = true)]
     pub database_url: Secret,
-    /// NATS server that holds the log; several are separated by commas.
-    #[arg(long, env = "NATS_URL", hide_env_values = true, default_value = "nats://127.0.0.1:4222")]
-    pub nats_url: Secret,
+    /// Where the log is.
+    #[command(flatten)]
+    pub nats: NatsConfig,
     /// Records that are stored in one transaction, at most. At 500 the transaction's own cost no longer shows.
     #[arg(long, env = "PERSISTENCE_BATCH_RECORDS", default_value = "500")]
     pub batch_records: NonZero<u16>,

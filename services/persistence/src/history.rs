@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use natter_log::port::{Backlog, Log, LogError};
-use natter_model::event::Body;
 use natter_model::id::{AccountId, ConversationId, MessageId, Position};
 use natter_proto::v1;
 use natter_proto::v1::list_messages_request;
@@ -57,10 +56,20 @@ impl History {
             return Ok(Some(message.conversation));
         }
         match self.log.entry(Position::from(id)).await {
-            Ok(Some(entry)) if matches!(entry.event.body, Body::Posted { .. }) => Ok(Some(entry.event.conversation)),
-            Ok(_) | Err(LogError::Unreadable { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
+            Ok(Some(entry)) if entry.message_id() == Some(id) => return Ok(Some(entry.event.conversation)),
+            Ok(_) | Err(LogError::Unreadable { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
+        if let Some(entry) = self.repair.find_in_tail(|entry| entry.message_id() == Some(id)).await? {
+            return Ok(Some(entry.event.conversation));
+        }
+        // It may have been stored since the store was asked.
+        Ok(self.store.message(id).await?.map(|message| message.conversation))
+    }
+
+    async fn highest(&self) -> Result<v1::GetHighestReply, Trouble> {
+        let (position, given) = (self.store.highest().await?, self.store.highest_given().await?);
+        Ok(v1::GetHighestReply { position: position.get(), given_message_id: given.map_or(0, MessageId::get) })
     }
 
     async fn list(&self, request: v1::ListMessagesRequest) -> Result<v1::ListMessagesReply, Trouble> {
@@ -137,7 +146,7 @@ impl Messages for History {
     }
 
     async fn get_highest(&self, _: Request<v1::GetHighestRequest>) -> Result<Response<v1::GetHighestReply>, Status> {
-        answer(async { Ok(v1::GetHighestReply { position: self.store.highest().await?.get() }) }).await
+        answer(self.highest()).await
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use natter_log::port::{Backlog, Log, LogError};
+use natter_log::port::{Backlog, Delivery, Log, LogError};
 use natter_model::id::Position;
+use natter_model::timestamp::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Ends of the log that are remembered while the store has not come to them: as many looks as fit into the time that
 /// anybody asks about, and some more.
 const MOST_ENDS: usize = 32;
+
+/// Records that are looked at for the time of the oldest: the first may be none that has one.
+const FEW: usize = 16;
 
 /// What is known of the lag, for whoever wants to know without asking the log. Nothing until somebody watches it.
 #[derive(Debug, Default)]
@@ -35,8 +39,8 @@ impl Lag {
         while drain.run_until_cancelled(ticks.tick()).await.is_some() {
             let looked_at = Instant::now();
             match drain.run_until_cancelled(look(&*log, &*backlog)).await {
-                Some(Ok((floor, last))) => {
-                    metrics::lag(last.get().saturating_sub(floor.get()));
+                Some(Ok(Seen { floor, last, oldest })) => {
+                    metrics::lag(last.get().saturating_sub(floor.get()), oldest);
                     ends.note(looked_at, last);
                     if let Some(stored_as_of) = ends.reached(floor) {
                         self.stored_as_of.send_replace(Some(stored_as_of));
@@ -60,10 +64,29 @@ impl Lag {
     }
 }
 
-async fn look(log: &dyn Log, backlog: &dyn Backlog) -> Result<(Position, Position), LogError> {
+struct Seen {
+    floor: Position,
+    last: Position,
+    /// Age of the oldest record behind the floor.
+    oldest: Duration,
+}
+
+async fn look(log: &dyn Log, backlog: &dyn Backlog) -> Result<Seen, LogError> {
     // The floor first: what is stored meanwhile makes the lag look larger, never negative.
     let floor = backlog.floor().await?;
-    Ok((floor, log.last().await?))
+    let last = log.last().await?;
+    let oldest = if last > floor { age_of_first(&log.scan(floor, FEW).await?) } else { Duration::ZERO };
+    Ok(Seen { floor, last, oldest })
+}
+
+/// Records that are no events have no time.
+fn age_of_first(records: &[Delivery]) -> Duration {
+    let mut times = records.iter().filter_map(|record| match record {
+        Delivery::Entry(entry) => Some(entry.event.at),
+        Delivery::Unreadable { .. } | Delivery::Filler { .. } => None,
+    });
+    let age = times.next().map(|at| Timestamp::now().as_micros().saturating_sub(at.as_micros()));
+    Duration::from_micros(age.and_then(|age| u64::try_from(age).ok()).unwrap_or_default())
 }
 
 /// Where the log ended at which moments, oldest first, as far as the store is not known to have come there.
@@ -92,9 +115,8 @@ impl Ends {
 #[cfg(test)]
 mod tests {
     use natter_log::embedded::Embedded;
-    use natter_model::event::{Actor, Body, Event};
+    use natter_model::event::{Actor, Body, Event, Origin};
     use natter_model::id::{AccountId, ConversationId, EventId};
-    use natter_model::timestamp::Timestamp;
 
     use super::*;
 
@@ -135,12 +157,15 @@ mod tests {
             conversation: ConversationId::new(7).unwrap(),
             actor: Actor { id: AccountId::new(2).unwrap(), username: "ana".to_owned() },
             at: Timestamp::from_micros(1),
-            body: Body::Posted { content: "hello".to_owned(), attachment: None, client_id: None },
+            origin: Origin::Natter,
+            body: Body::Posted { message: None, content: "hello".to_owned(), attachment: None, client_id: None },
         };
         log.append(&event).await.unwrap();
         tokio::time::sleep(minute + LOOK_EVERY).await;
         assert!(!lag.is_below(minute));
         drain.cancel();
         watching.await.unwrap();
+        let seen = look(&*log, &*log).await.unwrap();
+        assert!(seen.oldest > minute, "it was said at the beginning of time: {:?}", seen.oldest);
     }
 }

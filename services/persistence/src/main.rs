@@ -11,9 +11,9 @@ use natter_host::lifecycle::Lifecycle;
 use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
-use natter_host::{cli, metrics, telemetry};
+use natter_host::{cli, metrics, probe, telemetry};
 use natter_log::port::Backlog as _;
-use natter_log_nats::{JetStream, State};
+use natter_log_nats::{Access, JetStream, State};
 use natter_persistence::config::PersistenceConfig;
 use natter_persistence::fold::Fold;
 use natter_persistence::history::History;
@@ -33,13 +33,18 @@ async fn main() -> ExitCode {
 async fn run(config: &PersistenceConfig) -> anyhow::Result<()> {
     #[cfg(feature = "failpoints")]
     let _failpoints = fail::FailScenario::setup();
+    if config.host.probe {
+        return probe::ask(config.ops_listen);
+    }
     telemetry::init(&config.host.telemetry)?;
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let store = PgMessages::connect_lazy(config.database_url.expose())
         .map_err(|error| Misconfigured::new("PERSISTENCE_DATABASE_URL", error))?;
     let store = Arc::new(store);
-    let log = JetStream::connect(config.nats_url.expose()).await;
+    let access = Access::at(config.nats.url.expose(), "persistence").roots(config.nats.roots()?);
+    let access = access.seed(config.nats.seed()?).map_err(|error| config.nats.seed_refused(error))?;
+    let log = JetStream::connect(&access).await;
     let log = Arc::new(log.map_err(|error| Misconfigured::new("NATS_URL", error))?);
     let lifecycle = Lifecycle::from_signals(config.host.drain()).context("listening to signals")?;
     let readiness = Readiness::new(&[NATS, POSTGRES], lifecycle.drain());

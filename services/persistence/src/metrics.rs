@@ -10,6 +10,7 @@ const QUARANTINED: &str = "natter_fold_quarantined_total";
 const HANDED_BACK: &str = "natter_fold_handed_back_total";
 const BATCH_SECONDS: &str = "natter_fold_batch_seconds";
 const LAG: &str = "natter_fold_lag_records";
+const LAG_SECONDS: &str = "natter_fold_lag_seconds";
 
 /// Says what each of them means, and begins all of them at nought: whoever watches sees the first one too.
 pub(crate) fn describe() {
@@ -25,6 +26,8 @@ pub(crate) fn describe() {
     describe_histogram!(BATCH_SECONDS, "Time from having a batch to having it stored and acknowledged.");
     describe_gauge!(LAG, "Records in the log that are not known to be stored yet.");
     gauge!(LAG).set(0);
+    describe_gauge!(LAG_SECONDS, "Age of the oldest record in the log that is not known to be stored yet.");
+    gauge!(LAG_SECONDS).set(0);
 }
 
 /// A batch of so many records is stored and acknowledged.
@@ -44,7 +47,8 @@ pub(crate) fn quarantined() {
     counter!(QUARANTINED).increment(1);
 }
 
-/// So far is the store behind the log.
-pub(crate) fn lag(n_records: u64) {
+/// So many records of the log are not known to be stored, and so old is the oldest of them.
+pub(crate) fn lag(n_records: u64, oldest: Duration) {
     gauge!(LAG).set(n_records as f64);
+    gauge!(LAG_SECONDS).set(oldest.as_secs_f64());
 }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use moka::future::Cache;
-use natter_log::port::{Backlog, Log, LogError};
+use natter_log::port::{Backlog, Delivery, Log, LogError};
+use natter_model::event::Entry;
 use natter_model::id::{ConversationId, Position};
 use natter_store::error::StoreError;
 use natter_store::messages::MessageStore;
@@ -65,6 +66,23 @@ impl ReadRepair {
             self.reached.insert(conversation, stored).await;
         }
         Ok(head)
+    }
+
+    /// The first entry like this of those that the store may not have yet, of whichever conversation.
+    pub(crate) async fn find_in_tail(&self, is_it: impl Fn(&Entry) -> bool) -> Result<Option<Entry>, LogError> {
+        let mut after = self.backlog.floor().await?;
+        loop {
+            let records = self.log.scan(after, BATCH).await?;
+            let (is_end, last) = (records.len() < BATCH, records.last().map_or(after, Delivery::position));
+            let entries = records.into_iter().filter_map(|record| match record {
+                Delivery::Entry(entry) => Some(entry),
+                Delivery::Unreadable { .. } | Delivery::Filler { .. } => None,
+            });
+            match entries.into_iter().find(&is_it) {
+                None if !is_end => after = last,
+                found => return Ok(found),
+            }
+        }
     }
 
     /// Up to where the conversation is known to be in the store. Asks the log only if that is not enough.

@@ -3,15 +3,17 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::contract::chatter::{ana, deliveries, edited, entry, log, posted, read};
+use crate::contract::bygones::{Snapshots, Step, interleaved, snapshots};
+use crate::contract::chatter::{ana, edited, entry, posted, read};
+use crate::contract::logs::{deliveries, log};
 use crate::contract::reference::Reference;
-use crate::fold::Posted;
+use crate::fold::{MarkKey, Posted};
 
 /// A store that forgets everything at the end of the test.
 #[derive(Default)]
 struct Memory {
     rows: BTreeMap<MessageId, Row>,
-    marks: BTreeMap<(ConversationId, AccountId), ReadMark>,
+    marks: BTreeMap<MarkKey, ReadMark>,
     erasures: Erasures,
 }
 
@@ -24,8 +26,22 @@ impl Memory {
         memory
     }
 
+    fn of_steps(steps: &[Step]) -> Self {
+        let mut memory = Self::default();
+        for step in steps {
+            match step {
+                Step::Log(entries) => assert_eq!(memory.apply(entries), []),
+                Step::Import(messages) => drop(memory.change(Batch::of_imports(messages))),
+            }
+        }
+        memory
+    }
+
     fn apply(&mut self, entries: &[Entry]) -> Vec<Misfit> {
-        let batch = Batch::of_entries(entries);
+        self.change(Batch::of_entries(entries)).0
+    }
+
+    fn change(&mut self, batch: Batch<'_>) -> (Vec<Misfit>, Vec<Refused>) {
         let ids = batch.ids();
         let below = batch.erased_below().unwrap_or_default();
         let erased: BTreeSet<_> = batch.erased().collect();
@@ -39,6 +55,15 @@ impl Memory {
         };
         let rows = self.rows.values().filter(is_wanted).cloned().collect();
         let changes = batch.fold(rows, &self.erasures);
+        for (conversation, erasure) in changes.erasures {
+            let erased = erasure.erased_seq;
+            self.erasures.insert(conversation, erasure);
+            self.rows.retain(|_, row| match &row.state {
+                State::Posted(posted) => posted.message.conversation != conversation || posted.posted_seq >= erased,
+                State::Awaited(_) => true,
+            });
+            self.marks.retain(|(of, ..), mark| *of != conversation || self.rows.contains_key(&mark.message));
+        }
         for row in changes.inserts {
             assert!(self.rows.insert(row.id, row).is_none(), "an insert finds no row");
         }
@@ -49,19 +74,10 @@ impl Memory {
             assert!(self.rows.remove(&id).is_some(), "a removal finds its row");
         }
         for mark in changes.marks {
-            let best = self.marks.entry((mark.conversation, mark.account)).or_insert_with(|| mark.clone());
+            let best = self.marks.entry(mark.key()).or_insert_with(|| mark.clone());
             *best = best.clone().max(mark);
         }
-        for (conversation, erasure) in changes.erasures {
-            let erased = erasure.erased_seq;
-            self.erasures.insert(conversation, erasure);
-            self.rows.retain(|id, row| match &row.state {
-                State::Posted(posted) => posted.message.conversation != conversation || Position::from(*id) >= erased,
-                State::Awaited(_) => true,
-            });
-            self.marks.retain(|(of, _), mark| *of != conversation || Position::from(mark.message) >= erased);
-        }
-        changes.misfits
+        (changes.misfits, changes.refused)
     }
 
     fn posted(&self) -> BTreeMap<MessageId, &Posted> {
@@ -83,8 +99,12 @@ impl Memory {
 }
 
 /// Messages, resends and marks.
-type Seen =
-    (BTreeMap<MessageId, Message>, BTreeMap<MessageId, Message>, BTreeMap<(ConversationId, AccountId), MessageId>);
+type Seen = (BTreeMap<MessageId, Message>, BTreeMap<MessageId, Message>, BTreeMap<MarkKey, MessageId>);
+
+fn log_and_imports() -> impl Strategy<Value = (Vec<Entry>, Snapshots, Vec<Step>)> {
+    let given = log(40).prop_flat_map(|log| (Just(log.clone()), snapshots(&log, 0)));
+    given.prop_flat_map(|(log, imports)| (Just(log.clone()), Just(imports.clone()), interleaved(log, imports)))
+}
 
 fn delivered_log() -> impl Strategy<Value = (Vec<Entry>, Vec<Vec<Entry>>)> {
     log(40).prop_flat_map(|log| (Just(log.clone()), deliveries(log)))
@@ -102,6 +122,17 @@ proptest! {
         prop_assert_eq!(memory.posted(), expected.posted());
         prop_assert_eq!(&memory.marks, &expected.marks);
         prop_assert_eq!(&memory.erasures, &expected.erasures);
+    }
+
+    #[test]
+    fn imports_may_come_at_any_time((log, imports, steps) in log_and_imports()) {
+        let memory = Memory::of_steps(&steps);
+        let [first, second] = imports.clone();
+        let expected = Memory::of_steps(&[Step::Import(first), Step::Import(second), Step::Log(log.clone())]);
+        let reference = Reference::with_imports(&imports[1], &log);
+        prop_assert_eq!(memory.seen(), (reference.messages, reference.resends, reference.marks));
+        prop_assert_eq!(memory.posted(), expected.posted());
+        prop_assert_eq!(&memory.marks, &expected.marks);
     }
 
     #[test]

@@ -6,9 +6,10 @@ use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::test_runner::TestRunner;
 
-use super::chatter::{ana, at, bob, conversation, deleted, deliveries, edited, entry, entry_in, log, posted, read};
+use super::chatter::{ana, at, bob, conversation, deleted, edited, entry, entry_in, posted, read};
 use super::folding::{applies, example, sample};
 use super::importing::{imported, imports};
+use super::logs::{deliveries, log};
 use super::reference::last;
 use super::views::View;
 use crate::messages::{Message, MessageStore};
@@ -36,6 +37,7 @@ fn told_as(position: u64, actor: Actor, body: Body) -> Entry {
 /// Each with who did it and when; a message with what it says now.
 pub async fn changes_are_told_as_they_stand_now(store: &impl MessageStore) {
     let with_all = |content: &str| Body::Posted {
+        message: None,
         content: content.to_owned(),
         attachment: Some("chat/a.png".to_owned()),
         client_id: Some("mine".to_owned()),

@@ -7,11 +7,13 @@ use super::logins::created;
 use crate::accounts::{AccountStore, Conversation, Participant, Started};
 use crate::error::StoreError;
 
-async fn start(store: &impl AccountStore, one: AccountId, other: AccountId) -> Started {
+/// The store starts it, or finds it.
+pub(super) async fn start(store: &impl AccountStore, one: AccountId, other: AccountId) -> Started {
     store.start_conversation(one, other).await.expect("the store starts the conversation")
 }
 
-fn existing(id: u64, participants: &[(AccountId, &str)]) -> Conversation {
+/// A conversation as another system had it.
+pub(super) fn existing(id: u64, participants: &[(AccountId, &str)]) -> Conversation {
     let participants = participants.iter().map(|(id, name)| Participant { id: *id, username: (*name).to_owned() });
     Conversation { id: conversation(id), created_at: at(id), participants: participants.collect() }
 }
@@ -81,12 +83,11 @@ pub async fn a_deleted_conversation_is_gone_and_its_id_too(store: &impl AccountS
     assert!(next.created && next.conversation.id > id);
 }
 
-/// What is there stays; a conversation may be empty.
+/// A conversation may be empty.
 pub async fn ids_continue_behind_imported_conversations(store: &impl AccountStore) {
     let (ana, bob) = (created(store, "ana").await, created(store, "bob").await);
     import(store, &[existing(40, &[(ana, "ana")]), existing(1, &[])]).await;
     assert_eq!(start(store, ana, bob).await.conversation.id, conversation(41));
-    import(store, &[existing(40, &[(ana, "ana"), (bob, "bob")])]).await;
     let found = async |id| store.conversation(conversation(id)).await.expect("the store answers");
     assert_eq!(found(40).await, Some(existing(40, &[(ana, "ana")])));
     assert_eq!(found(1).await, Some(existing(1, &[])));
@@ -100,6 +101,22 @@ pub async fn conversations_are_listed_by_id(store: &impl AccountStore) {
     import(store, &[third.clone(), first.clone(), existing(20, &[(bob, "bob"), (eve, "eve")])]).await;
     assert_eq!(store.conversations_of(ana, None).await.expect("the store answers"), [first, third]);
     assert_eq!(store.conversations_of(account(999), None).await.expect("the store answers"), []);
+}
+
+/// Of whomever, and whoever takes part; a page ends between two conversations.
+pub async fn all_conversations_are_told_page_by_page(store: &impl AccountStore) {
+    let (ana, bob, eve) = (created(store, "ana").await, created(store, "bob").await, created(store, "eve").await);
+    let all = [
+        existing(10, &[(ana, "ana"), (bob, "bob")]),
+        existing(20, &[]),
+        existing(30, &[(ana, "ana"), (bob, "bob"), (eve, "eve")]),
+    ];
+    import(store, &all).await;
+    let page = async |after, limit| store.conversations_after(after, limit).await.expect("the store answers");
+    assert_eq!(page(None, 2).await, all[..2]);
+    assert_eq!(page(Some(conversation(20)), 2).await, all[2..]);
+    assert_eq!(page(Some(conversation(9)), 1).await, all[..1]);
+    assert_eq!(page(Some(conversation(30)), 2).await, []);
 }
 
 /// Anywhere in the name, without regard to case, and what looks like a pattern is none.

@@ -1,5 +1,6 @@
 //! Entries become rows, in any order, any number of times.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use natter_model::event::{Body, Entry};
@@ -8,9 +9,8 @@ use natter_model::timestamp::Timestamp;
 use proptest::strategy::{Just, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-use super::chatter::{
-    account, ana, at, bob, conversation, deleted, deliveries, edited, entry, entry_in, log, message, posted, read,
-};
+use super::chatter::{account, ana, at, bob, conversation, deleted, edited, entry, entry_in, message, posted, read};
+use super::logs::{deliveries, in_round, log};
 use super::reference::Reference;
 use crate::error::StoreError;
 use crate::messages::{Message, MessageStore};
@@ -36,6 +36,7 @@ pub(super) async fn content(store: &impl MessageStore, id: u64) -> String {
 /// Every part of a post is kept; its content without the space around it.
 pub async fn a_post_is_stored_stripped(store: &impl MessageStore) {
     let body = Body::Posted {
+        message: None,
         content: "\u{1c} Grüße, \u{1f600}\n".to_owned(),
         attachment: Some("chat/photo.png".to_owned()),
         client_id: Some("x".repeat(64)),
@@ -114,7 +115,12 @@ pub async fn events_of_another_conversation_change_nothing(store: &impl MessageS
 
 /// Content and attachment do not come back; that it was read is still noted.
 pub async fn a_delete_wins_for_ever(store: &impl MessageStore) {
-    let body = Body::Posted { content: "oops".to_owned(), attachment: Some("a.png".to_owned()), client_id: None };
+    let body = Body::Posted {
+        message: None,
+        content: "oops".to_owned(),
+        attachment: Some("a.png".to_owned()),
+        client_id: None,
+    };
     applies(store, &[entry(10, ana(), body)]).await;
     applies(store, &[entry(12, ana(), deleted(10))]).await;
     applies(store, &[entry(11, ana(), edited(10, "late")), entry(13, bob(), read(10))]).await;
@@ -150,7 +156,8 @@ pub async fn a_reused_position_is_a_misfit_and_its_neighbours_are_applied(store:
 pub async fn what_cannot_be_stored_is_a_misfit_and_its_neighbours_are_applied(store: &impl MessageStore) {
     let mut prehistoric = entry(13, ana(), posted("hello"));
     prehistoric.event.at = Timestamp::from_micros(i64::MIN);
-    let named = Body::Posted { content: "hello".to_owned(), attachment: None, client_id: Some("x".repeat(65)) };
+    let named =
+        Body::Posted { message: None, content: "hello".to_owned(), attachment: None, client_id: Some("x".repeat(65)) };
     let batch = [
         entry(10, ana(), posted("before")),
         entry(11, ana(), posted("a\0b")),
@@ -223,9 +230,14 @@ async fn applies_stubbornly(store: &impl MessageStore, batches: &[Vec<Entry>]) {
 }
 
 async fn adds_up(store: &impl MessageStore, log: &[Entry]) {
-    let reference = Reference::of(log);
-    for entry in log {
-        let id = entry.position.message_id().expect("tests use good positions");
+    adds_up_to(store, log, &Reference::of(log)).await;
+}
+
+/// The messages that the log posts, and those that the reference has, are as the reference says.
+pub(super) async fn adds_up_to(store: &impl MessageStore, log: &[Entry], reference: &Reference) {
+    let posted = log.iter().filter_map(Entry::message_id);
+    let ids: BTreeSet<_> = posted.chain(reference.messages.keys().copied()).collect();
+    for id in ids {
         let stored = store.message(id).await.expect("the store answers");
         assert_eq!(stored.as_ref(), reference.messages.get(&id), "message {id} of {log:#?}");
     }
@@ -242,18 +254,7 @@ async fn adds_up(store: &impl MessageStore, log: &[Entry]) {
 
 /// A log of its own for each round, so that one store takes them all: other conversations and later positions.
 pub(super) fn example(runner: &mut TestRunner, log: impl Strategy<Value = Vec<Entry>>, round: u64) -> Vec<Entry> {
-    let mut log = sample(runner, log);
-    for entry in &mut log {
-        entry.position = Position::new(entry.position.get() + 10_000 * round);
-        entry.event.id = EventId::fresh();
-        entry.event.conversation = conversation(entry.event.conversation.get() + 10 * round);
-        if let Body::Edited { message: id, .. } | Body::Deleted { message: id } | Body::Read { message: id } =
-            &mut entry.event.body
-        {
-            *id = message(id.get() + 10_000 * round);
-        }
-    }
-    log
+    in_round(sample(runner, log), round)
 }
 
 pub(super) fn sample<T: std::fmt::Debug>(runner: &mut TestRunner, strategy: impl Strategy<Value = T>) -> T {

@@ -23,7 +23,8 @@ pub(super) async fn created(store: &impl AccountStore, username: &str) -> Accoun
     id.expect("the username is free")
 }
 
-fn existing(id: u64, username: &str) -> Account {
+/// An account as another system had it.
+pub(super) fn existing(id: u64, username: &str) -> Account {
     Account {
         id: account(id),
         username: username.to_owned(),
@@ -90,19 +91,15 @@ pub async fn a_password_hash_is_replaced_only_if_it_is_still_the_old_one(store: 
     assert_eq!(found.password_hash, "new");
 }
 
-/// Whichever way round they are brought in; what is there stays, and a taken name is refused.
+/// Whichever way round they are brought in.
 pub async fn ids_continue_behind_imported_accounts(store: &impl AccountStore) {
-    let import = async |accounts: &[Account]| store.import_accounts(accounts).await;
-    import(&[existing(1, "one")]).await.expect("the store takes the accounts");
+    let import = async |accounts: &[Account]| store.import_accounts(accounts).await.expect("the store takes them");
+    import(&[existing(1, "one")]).await;
     assert_eq!(created(store, "two").await, account(2));
-    import(&[existing(41, "ana"), existing(40, "bob")]).await.expect("the store takes the accounts");
+    import(&[existing(41, "ana"), existing(40, "bob")]).await;
     assert_eq!(created(store, "next").await, account(42));
-    import(&[existing(40, "renamed"), existing(5, "low")]).await.expect("the store takes the accounts");
-    assert_eq!(store.account(account(40)).await.expect("the store answers"), Some(existing(40, "bob")));
+    import(&[existing(5, "low")]).await;
     assert_eq!(created(store, "after").await, account(43));
-    let taken = import(&[existing(50, "fifty"), existing(51, "ana")]).await;
-    assert!(matches!(taken, Err(StoreError::Rejected(_))), "{taken:?}");
-    assert_eq!(store.account(account(50)).await.expect("the store answers"), None);
 }
 
 fn token(jti: &str, id: u64) -> RefreshToken {

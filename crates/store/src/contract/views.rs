@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use natter_model::event::{Body, Entry};
 use natter_model::id::{AccountId, ConversationId, MessageId};
 
+use super::logs::is_given;
 use super::reference::Reference;
 use crate::messages::Message;
 
@@ -12,7 +13,7 @@ use crate::messages::Message;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
     messages: BTreeMap<MessageId, Message>,
-    marks: BTreeMap<AccountId, MessageId>,
+    marks: BTreeMap<(AccountId, bool), MessageId>,
 }
 
 impl View {
@@ -20,10 +21,10 @@ impl View {
     pub fn of(log: &[Entry], conversation: ConversationId) -> Self {
         let reference = Reference::of(log);
         let here = reference.messages.into_iter().filter(|(_, message)| message.conversation == conversation);
-        let marks = reference.marks.into_iter().filter(|((of, _), _)| *of == conversation);
+        let marks = reference.marks.into_iter().filter(|((of, ..), _)| *of == conversation);
         Self {
             messages: here.map(|(id, message)| (id, shown(message))).collect(),
-            marks: marks.map(|((_, account), message)| (account, message)).collect(),
+            marks: marks.map(|((_, account, kind), message)| ((account, kind), message)).collect(),
         }
     }
 
@@ -32,7 +33,7 @@ impl View {
         let event = &entry.event;
         match &event.body {
             Body::Posted { content, attachment, .. } => {
-                let id = entry.position.message_id().expect("tests use good positions");
+                let id = entry.message_id().expect("tests use good positions");
                 let message = Message {
                     id,
                     conversation: event.conversation,
@@ -59,7 +60,7 @@ impl View {
                 *message = shown(message.clone());
             }
             Body::Read { message } => {
-                self.marks.insert(event.actor.id, *message);
+                self.marks.insert((event.actor.id, is_given(*message)), *message);
             }
             Body::ConversationDeleted => {
                 self.messages.clear();

@@ -10,7 +10,8 @@ use super::SqliteStore;
 use super::error::translate;
 use super::row;
 use crate::accounts::{
-    Account, AccountStore, Conversation, NewAccount, Participant, RefreshToken, Started, check_names,
+    Account, AccountStore, Conversation, Imported, KnownToken, NewAccount, Participant, RefreshToken, Started,
+    check_names,
 };
 use crate::error::StoreError;
 
@@ -72,16 +73,49 @@ impl AccountStore for SqliteStore {
         Ok(done.rows_affected() > 0)
     }
 
-    async fn import_accounts(&self, accounts: &[Account]) -> Result<(), StoreError> {
+    async fn accounts_after(&self, after: Option<AccountId>, limit: u32) -> Result<Vec<Account>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM accounts WHERE account_id > ? ORDER BY account_id LIMIT ?")
+            .bind(after.map_or(0, AccountId::as_i64))
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(translate)?;
+        rows.iter().map(account).collect::<Result<_, _>>().map_err(translate)
+    }
+
+    async fn reserve_ids(&self, below: u64) -> Result<bool, StoreError> {
+        self.move_sequences(below).await.map_err(translate)
+    }
+
+    async fn import_accounts(&self, accounts: &[Account]) -> Result<Imported, StoreError> {
         for account in accounts {
             check_names(&account.username, &account.email)?;
         }
-        self.insert_accounts(accounts).await.map_err(translate)
+        self.take_accounts(accounts).await.map_err(translate)
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
         let mut connection = self.readers.acquire().await.map_err(translate)?;
         read_conversation(&mut connection, id).await.map_err(translate)
+    }
+
+    async fn conversations_after(
+        &self,
+        after: Option<ConversationId>,
+        limit: u32,
+    ) -> Result<Vec<Conversation>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT c.conversation_id, c.created_at, p.account_id, a.username
+             FROM (SELECT * FROM conversations WHERE conversation_id > ? ORDER BY conversation_id LIMIT ?) c
+             LEFT JOIN participants p USING (conversation_id) LEFT JOIN accounts a USING (account_id)
+             ORDER BY c.conversation_id, p.account_id",
+        )
+        .bind(after.map_or(0, ConversationId::as_i64))
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(translate)?;
+        gather(&rows).map_err(translate)
     }
 
     async fn conversations_of(
@@ -122,8 +156,12 @@ impl AccountStore for SqliteStore {
         Ok(done.rows_affected() > 0)
     }
 
-    async fn import_conversations(&self, conversations: &[Conversation]) -> Result<(), StoreError> {
-        self.insert_conversations(conversations).await.map_err(translate)
+    async fn import_conversations(&self, conversations: &[Conversation]) -> Result<Imported, StoreError> {
+        self.take_conversations(conversations).await.map_err(translate)
+    }
+
+    async fn import_refresh_tokens(&self, tokens: &[KnownToken]) -> Result<Imported, StoreError> {
+        self.take_refresh_tokens(tokens).await.map_err(translate)
     }
 
     async fn record_refresh_token(&self, token: &RefreshToken) -> Result<(), StoreError> {
@@ -151,44 +189,6 @@ impl AccountStore for SqliteStore {
 }
 
 impl SqliteStore {
-    async fn insert_accounts(&self, accounts: &[Account]) -> Result<(), sqlx::Error> {
-        let mut transaction = self.write().await?;
-        for account in accounts {
-            sqlx::query(
-                "INSERT INTO accounts (account_id, username, email, password_hash, is_active, profile_types)
-                 VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (account_id) DO NOTHING",
-            )
-            .bind(account.id.as_i64())
-            .bind(&account.username)
-            .bind(&account.email)
-            .bind(&account.password_hash)
-            .bind(account.is_active)
-            .bind(encode_list(&account.profile_types))
-            .execute(&mut *transaction)
-            .await?;
-        }
-        transaction.commit().await
-    }
-
-    async fn insert_conversations(&self, conversations: &[Conversation]) -> Result<(), sqlx::Error> {
-        let mut transaction = self.write().await?;
-        for conversation in conversations {
-            let done = sqlx::query(
-                "INSERT INTO conversations (conversation_id, created_at) VALUES (?, ?)
-                 ON CONFLICT (conversation_id) DO NOTHING",
-            )
-            .bind(conversation.id.as_i64())
-            .bind(conversation.created_at.as_micros())
-            .execute(&mut *transaction)
-            .await?;
-            if done.rows_affected() > 0 {
-                let ids: Vec<_> = conversation.participants.iter().map(|participant| participant.id).collect();
-                insert_participants(&mut transaction, conversation.id, &ids).await?;
-            }
-        }
-        transaction.commit().await
-    }
-
     async fn find_or_insert_conversation(&self, one: AccountId, other: AccountId) -> Result<Started, sqlx::Error> {
         let mut transaction = self.write().await?;
         let found: Option<i64> = sqlx::query_scalar(
@@ -271,6 +271,6 @@ pub(super) fn account(row: &SqliteRow) -> Result<Account, sqlx::Error> {
     })
 }
 
-fn encode_list(list: &[String]) -> String {
+pub(super) fn encode_list(list: &[String]) -> String {
     serde_json::Value::from(list).to_string()
 }

@@ -7,21 +7,20 @@ use super::SqliteStore;
 use super::row::{self, columns, conversations_json, keys_json, messages_json};
 use crate::batch::{Batch, Changes, Erasures};
 use crate::fold::Row;
-use crate::messages::Misfit;
 
 /// Rows per statement: SQLite takes 32 766 parameters.
 const ROWS_PER_INSERT: usize = 1000;
 
 impl SqliteStore {
-    /// Applies the batch, and answers with what does not fit.
-    pub(super) async fn commit(&self, batch: Batch<'_>) -> Result<Vec<Misfit>, sqlx::Error> {
+    /// Applies the batch, and answers with what it changed.
+    pub(super) async fn commit(&self, batch: Batch<'_>) -> Result<Changes, sqlx::Error> {
         let mut transaction = self.write().await?;
         let rows = load_rows(&mut transaction, &batch).await?;
         let erasures = load_erasures(&mut transaction, &batch).await?;
         let changes = batch.fold(rows, &erasures);
         save(&mut transaction, &changes).await?;
         transaction.commit().await?;
-        Ok(changes.misfits)
+        Ok(changes)
     }
 }
 
@@ -76,22 +75,24 @@ async fn save(connection: &mut SqliteConnection, changes: &Changes) -> Result<()
         insert.build().persistent(false).execute(&mut *connection).await?;
     }
     for mark in &changes.marks {
-        sqlx::query(
-            "INSERT INTO read_marks (conversation_id, account_id, message_id, touched_seq, username, read_at)
+        let statement = format!(
+            "INSERT INTO {} (conversation_id, account_id, message_id, touched_seq, username, read_at)
              VALUES (?, ?, ?, ?, ?, ?)
              ON CONFLICT (conversation_id, account_id) DO UPDATE
              SET message_id = excluded.message_id, touched_seq = excluded.touched_seq, username = excluded.username,
                  read_at = excluded.read_at
              WHERE (excluded.message_id, excluded.touched_seq) > (message_id, touched_seq)",
-        )
-        .bind(mark.conversation.as_i64())
-        .bind(mark.account.as_i64())
-        .bind(mark.message.as_i64())
-        .bind(mark.touched_seq.as_i64())
-        .bind(&mark.username)
-        .bind(mark.read_at.as_micros())
-        .execute(&mut *connection)
-        .await?;
+            if mark.has_given_id { "given_read_marks" } else { "read_marks" }
+        );
+        sqlx::query(AssertSqlSafe(statement))
+            .bind(mark.conversation.as_i64())
+            .bind(mark.account.as_i64())
+            .bind(mark.message.as_i64())
+            .bind(mark.touched_seq.as_i64())
+            .bind(&mark.username)
+            .bind(mark.read_at.as_micros())
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }
@@ -109,13 +110,17 @@ async fn erase(connection: &mut SqliteConnection, changes: &Changes) -> Result<(
         .bind(erasure.at.as_micros())
         .execute(&mut *connection)
         .await?;
-        for table in ["messages", "read_marks"] {
-            let statement = format!("DELETE FROM {table} WHERE conversation_id = ? AND message_id < ?");
-            sqlx::query(AssertSqlSafe(statement))
-                .bind(conversation.as_i64())
-                .bind(erasure.erased_seq.as_i64())
-                .execute(&mut *connection)
-                .await?;
+        sqlx::query("DELETE FROM messages WHERE conversation_id = ? AND coalesce(posted_seq, message_id) < ?")
+            .bind(conversation.as_i64())
+            .bind(erasure.erased_seq.as_i64())
+            .execute(&mut *connection)
+            .await?;
+        for table in ["read_marks", "given_read_marks"] {
+            let statement = format!(
+                "DELETE FROM {table} WHERE conversation_id = ? AND NOT EXISTS (
+                     SELECT 1 FROM messages m WHERE m.message_id = {table}.message_id)"
+            );
+            sqlx::query(AssertSqlSafe(statement)).bind(conversation.as_i64()).execute(&mut *connection).await?;
         }
     }
     Ok(())

@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use natter_model::event::Entry;
 use natter_model::id::MessageId;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
+use sqlx::{Row as _, SqliteConnection};
 
 use super::SqliteStore;
 use super::apply::{load_erasures, load_rows};
 use super::error::translate;
-use super::row::{self, columns, conversations_json, messages_json};
+use super::row::{self, columns, conversations_json, marks, messages_json};
 use crate::batch::{Batch, Changes, Erasures};
 use crate::error::StoreError;
 use crate::evidence::{Evidence, Marks, Quarantined, preview, readers};
@@ -21,7 +21,15 @@ use crate::fold::{ReadMark, Row};
 #[async_trait]
 impl Evidence for SqliteStore {
     async fn rows(&self, positions: RangeInclusive<u64>) -> Result<Vec<Row>, StoreError> {
-        self.rows_by("message_id", positions).await
+        let statement = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM messages WHERE message_id BETWEEN ?1 AND ?2 AND posted_seq IS NULL UNION ALL SELECT ",
+            columns!(),
+            " FROM messages WHERE posted_seq BETWEEN ?1 AND ?2"
+        );
+        let rows = self.between(statement, positions).await?;
+        rows.iter().map(row::row).collect::<Result<_, _>>().map_err(translate)
     }
 
     async fn rows_of(&self, ids: &[MessageId]) -> Result<Vec<Row>, StoreError> {
@@ -38,11 +46,14 @@ impl Evidence for SqliteStore {
     }
 
     async fn touched(&self, positions: RangeInclusive<u64>) -> Result<Vec<Row>, StoreError> {
-        self.rows_by("touched_seq", positions).await
+        let statement =
+            concat!("SELECT ", columns!(), " FROM messages WHERE touched_seq BETWEEN ?1 AND ?2 ORDER BY touched_seq");
+        let rows = self.between(statement, positions).await?;
+        rows.iter().map(row::row).collect::<Result<_, _>>().map_err(translate)
     }
 
     async fn marks(&self, positions: RangeInclusive<u64>) -> Result<Vec<ReadMark>, StoreError> {
-        let rows = self.between("SELECT * FROM read_marks WHERE touched_seq BETWEEN ? AND ?", positions).await?;
+        let rows = self.between(marks!("touched_seq BETWEEN ?1 AND ?2"), positions).await?;
         rows.iter().map(row::mark).collect::<Result<_, _>>().map_err(translate)
     }
 
@@ -78,16 +89,13 @@ impl SqliteStore {
         Ok(preview(batch, rows, &marks, &erasures))
     }
 
-    async fn rows_by(&self, column: &'static str, positions: RangeInclusive<u64>) -> Result<Vec<Row>, StoreError> {
-        let columns = columns!();
-        let statement = format!("SELECT {columns} FROM messages WHERE {column} BETWEEN ? AND ? ORDER BY {column}");
-        let rows = self.between(&statement, positions).await?;
-        rows.iter().map(row::row).collect::<Result<_, _>>().map_err(translate)
-    }
-
-    async fn between(&self, statement: &str, positions: RangeInclusive<u64>) -> Result<Vec<SqliteRow>, StoreError> {
+    async fn between(
+        &self,
+        statement: &'static str,
+        positions: RangeInclusive<u64>,
+    ) -> Result<Vec<SqliteRow>, StoreError> {
         let bound = |position: u64| i64::try_from(position).unwrap_or(i64::MAX);
-        sqlx::query(AssertSqlSafe(statement))
+        sqlx::query(statement)
             .bind(bound(*positions.start()))
             .bind(bound(*positions.end()))
             .fetch_all(&self.readers)
@@ -100,12 +108,12 @@ async fn load_marks(connection: &mut SqliteConnection, entries: &[Entry]) -> Res
     let mut readers: Vec<_> = readers(entries).collect();
     readers.sort_unstable();
     readers.dedup();
-    let rows = sqlx::query("SELECT * FROM read_marks WHERE conversation_id IN (SELECT value FROM json_each(?))")
+    let rows = sqlx::query(marks!("conversation_id IN (SELECT value FROM json_each(?1))"))
         .bind(conversations_json(readers.iter().map(|(conversation, _)| *conversation)))
         .fetch_all(connection)
         .await?;
-    let marks = rows.iter().map(|row| row::mark(row).map(|mark| ((mark.conversation, mark.account), mark)));
+    let marks = rows.iter().map(|row| row::mark(row).map(|mark| (mark.key(), mark)));
     let mut marks: BTreeMap<_, _> = marks.collect::<Result<_, _>>()?;
-    marks.retain(|reader, _| readers.binary_search(reader).is_ok());
+    marks.retain(|(conversation, account, _), _| readers.binary_search(&(*conversation, *account)).is_ok());
     Ok(marks)
 }

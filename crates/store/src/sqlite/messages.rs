@@ -10,16 +10,20 @@ use super::SqliteStore;
 use super::error::translate;
 use super::row::{self, conversations_json, message_columns};
 use crate::batch::Batch;
-use crate::changes::QUERY;
+use crate::changes::{HIGHEST_GIVEN, QUERY};
 use crate::error::StoreError;
-use crate::messages::{Deleted, Message, MessageStore, Misfit, Order, Page, PageQuery, Summary};
+use crate::messages::{Deleted, Message, MessageStore, Misfit, Order, Page, PageQuery, Refused, Summary};
 use crate::page::Place;
 use crate::resend::ClientKey;
+
+/// Messages of another system that are brought in at a time, so that others may write in between.
+const IMPORTED_AT_ONCE: usize = 5_000;
 
 #[async_trait]
 impl MessageStore for SqliteStore {
     async fn apply(&self, entries: &[Entry]) -> Result<Vec<Misfit>, StoreError> {
-        self.commit(Batch::of_entries(entries)).await.map_err(translate)
+        let changes = self.commit(Batch::of_entries(entries)).await.map_err(translate)?;
+        Ok(changes.misfits)
     }
 
     async fn quarantine(&self, position: Position, record: &[u8], reason: &str) -> Result<(), StoreError> {
@@ -94,8 +98,12 @@ impl MessageStore for SqliteStore {
         row.as_ref().map(row::message).transpose().map_err(translate)
     }
 
-    async fn import(&self, messages: &[Message]) -> Result<(), StoreError> {
-        self.commit(Batch::of_imports(messages)?).await.map(drop).map_err(translate)
+    async fn import(&self, messages: &[Message]) -> Result<Vec<Refused>, StoreError> {
+        let mut refused = Vec::new();
+        for messages in messages.chunks(IMPORTED_AT_ONCE) {
+            refused.extend(self.commit(Batch::of_imports(messages)).await.map_err(translate)?.refused);
+        }
+        Ok(refused)
     }
 
     async fn highest(&self) -> Result<Position, StoreError> {
@@ -110,6 +118,11 @@ impl MessageStore for SqliteStore {
         .await
         .map_err(translate)?;
         row::position(&row, "highest").map_err(translate)
+    }
+
+    async fn highest_given(&self) -> Result<Option<MessageId>, StoreError> {
+        let row = sqlx::query(HIGHEST_GIVEN).fetch_optional(&self.readers).await.map_err(translate)?;
+        row.map(|row| row::id(&row, "message_id")).transpose().map_err(translate)
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
@@ -168,12 +181,19 @@ impl SqliteStore {
         let counts = sqlx::query(
             "SELECT asked.conversation_id,
                  (SELECT count(*) FROM messages m
-                  WHERE m.conversation_id = asked.conversation_id AND m.message_id > asked.mark
+                  WHERE m.conversation_id = asked.conversation_id
+                  AND coalesce(m.posted_seq, m.message_id) > max(asked.mark, asked.given_mark)
+                  AND CASE WHEN m.event_id IS NULL OR m.posted_seq IS NOT NULL
+                      THEN m.message_id > asked.given_mark
+                      ELSE m.message_id > coalesce((SELECT posted_seq FROM messages g
+                                                    WHERE g.message_id = asked.given_mark), 0) END
                   AND m.sender_id <> ?2 AND NOT m.is_deleted AND NOT m.is_resend
-                  AND NOT (m.event_id IS NULL AND m.is_read)) AS unread
+                  AND NOT coalesce(m.imported_as_read, FALSE)) AS unread
              FROM (SELECT value AS conversation_id,
                        coalesce((SELECT message_id FROM read_marks r
-                                 WHERE r.conversation_id = value AND r.account_id = ?2), 0) AS mark
+                                 WHERE r.conversation_id = value AND r.account_id = ?2), 0) AS mark,
+                       coalesce((SELECT message_id FROM given_read_marks r
+                                 WHERE r.conversation_id = value AND r.account_id = ?2), 0) AS given_mark
                    FROM json_each(?1) ORDER BY key) asked",
         )
         .bind(conversations_json(conversations.iter().copied()))

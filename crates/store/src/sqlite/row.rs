@@ -26,12 +26,24 @@ macro_rules! message_columns {
 macro_rules! columns {
     () => {
         "message_id, conversation_id, sender_id, sender_name, content, attachment, timestamp, is_read, read_at, \
-         is_deleted, edited_at, event_id, client_id, is_resend, edited_seq, read_seq, deleted_seq, deleted_at, touched_seq, \
-         waiting"
+         is_deleted, edited_at, event_id, posted_seq, imported_as_read, client_id, is_resend, edited_seq, read_seq, \
+         deleted_seq, deleted_at, touched_seq, waiting"
     };
 }
 
-pub(super) use {columns, message_columns};
+/// The read marks of both kinds that meet a condition, for [`mark`].
+macro_rules! marks {
+    ($condition:literal) => {
+        concat!(
+            "SELECT *, 0 AS has_given_id FROM read_marks WHERE ",
+            $condition,
+            " UNION ALL SELECT *, 1 FROM given_read_marks WHERE ",
+            $condition
+        )
+    };
+}
+
+pub(super) use {columns, marks, message_columns};
 
 /// From a posted row with [`message_columns`].
 pub(super) fn message(row: &SqliteRow) -> Result<Message, sqlx::Error> {
@@ -57,6 +69,11 @@ pub(super) fn row(row: &SqliteRow) -> Result<Row, sqlx::Error> {
         None => State::Posted(Box::new(Posted {
             message: message(row)?,
             event: event_id(row)?,
+            posted_seq: match row.try_get::<Option<i64>, _>("posted_seq")? {
+                Some(_) => position(row, "posted_seq")?,
+                None => id::<MessageId>(row, "message_id")?.into(),
+            },
+            imported_as_read: row.try_get("imported_as_read")?,
             client_id: row.try_get("client_id")?,
             is_resend: row.try_get("is_resend")?,
             edited_seq: position(row, "edited_seq")?,
@@ -90,6 +107,8 @@ pub(super) fn push(mut values: Separated<'_, Sqlite, &'static str>, row: &Row) {
         .push_bind(message.is_some_and(|message| message.is_deleted))
         .push_bind(message.and_then(|message| message.edited_at).map(Timestamp::as_micros))
         .push_bind(posted.and_then(|posted| posted.event).map(|event| event.as_bytes().to_vec()))
+        .push_bind(posted.map(|posted| posted.posted_seq).filter(|at| *at != row.id.into()).map(Position::as_i64))
+        .push_bind(posted.and_then(|posted| posted.imported_as_read))
         .push_bind(posted.and_then(|posted| posted.client_id.as_deref()))
         .push_bind(posted.is_some_and(|posted| posted.is_resend))
         .push_bind(seq(|posted| posted.edited_seq))
@@ -125,11 +144,12 @@ fn event_id(row: &SqliteRow) -> Result<Option<EventId>, sqlx::Error> {
     id.map(|id| id.map(EventId::from_bytes)).map_err(|error| decode_error("event_id", error))
 }
 
-/// A read mark out of its row.
+/// A read mark out of a row of [`marks`].
 pub(super) fn mark(row: &SqliteRow) -> Result<ReadMark, sqlx::Error> {
     Ok(ReadMark {
         conversation: id(row, "conversation_id")?,
         account: id::<AccountId>(row, "account_id")?,
+        has_given_id: row.try_get("has_given_id")?,
         message: id(row, "message_id")?,
         touched_seq: position(row, "touched_seq")?,
         username: row.try_get("username")?,

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::{OpenError, SqliteStore};
 use crate::accounts::{AccountStore, NewAccount};
-use crate::contract::chatter::{conversation, message};
+use crate::contract::chatter::{account, conversation, message};
 use crate::messages::MessageStore as _;
 
 async fn fresh() -> (SqliteStore, TempDir) {
@@ -39,11 +39,12 @@ async fn what_was_stored_is_there_when_the_file_is_opened_again() {
     assert!(store.account(id).await.expect("the store answers").is_some());
 }
 
-/// What the tables held before they knew of deletes' places, of resends and of readers' names.
+/// What the tables held before they knew of deletes' places, of resends, of readers' names and of imports.
 const FILLED: &str = "
 INSERT INTO messages (message_id, conversation_id, sender_id, sender_name, content, timestamp, is_read, read_at,
     is_deleted, event_id, client_id, edited_seq, read_seq, touched_seq) VALUES
     (1, 1, 2, 'ana', '', 5, FALSE, NULL, TRUE, NULL, NULL, 0, 0, 1),
+    (2, 1, 2, 'ana', 'old', 6, TRUE, NULL, FALSE, NULL, NULL, 0, 0, 2),
     (10, 1, 2, 'ana', '', 10, TRUE, 12, TRUE, zeroblob(16), 'a', 11, 12, 13),
     (14, 1, 3, 'bob', 'once', 14, FALSE, NULL, FALSE, zeroblob(16), 'a', 0, 0, 14),
     (15, 1, 3, 'bob', 'once', 15, FALSE, NULL, FALSE, zeroblob(16), 'a', 0, 0, 15);
@@ -66,10 +67,13 @@ async fn a_filled_file_of_an_earlier_version_is_brought_up_to_date() {
         told.expect("the store answers")
     };
     let here = told(1).await;
-    assert_eq!(here.iter().map(|entry| entry.position.get()).collect::<Vec<_>>(), [10, 12, 13, 14]);
-    assert_eq!((here[1].event.actor.username.as_str(), here[1].event.at.as_micros()), ("bob", 12));
+    assert_eq!(here.iter().map(|entry| entry.position.get()).collect::<Vec<_>>(), [2, 10, 12, 13, 14]);
+    assert_eq!((here[2].event.actor.username.as_str(), here[2].event.at.as_micros()), ("bob", 12));
     assert_eq!(told(2).await[0].event.body, Body::ConversationDeleted);
     assert_eq!(store.message(message(15)).await.expect("the store answers"), None);
+    let unread = store.summaries(account(4), &[conversation(1)], 0).await.expect("the store answers");
+    assert_eq!(unread[0].unread_count, 1, "one was imported as read, one sent again");
+    assert_eq!(store.highest_given().await.expect("the store answers"), Some(message(2)));
 }
 
 #[tokio::test]

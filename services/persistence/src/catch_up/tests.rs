@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use natter_log::embedded::Embedded;
 use natter_log::port::Log as _;
-use natter_model::event::{Actor, Body, Entry, Event};
+use natter_model::event::{Actor, Body, Entry, Event, Origin};
 use natter_model::id::{AccountId, ConversationId, EventId, MessageId, Position};
 use natter_model::timestamp::Timestamp;
 use natter_store::messages::{Message, MessageStore as _};
@@ -25,12 +25,13 @@ fn event(conversation: u64, body: Body) -> Event {
         conversation: ConversationId::new(conversation).unwrap(),
         actor: Actor { id: AccountId::new(2).unwrap(), username: "ana".to_owned() },
         at: Timestamp::from_micros(1_000_000),
+        origin: Origin::Natter,
         body,
     }
 }
 
 fn posted(content: &str) -> Body {
-    Body::Posted { content: content.to_owned(), attachment: None, client_id: None }
+    Body::Posted { message: None, content: content.to_owned(), attachment: None, client_id: None }
 }
 
 impl Scene {
@@ -92,6 +93,22 @@ async fn what_is_older_than_the_log_is_told_too() {
     assert_eq!(scene.page(7, 0, 10).await, (vec![5, 6], 6));
     let new = scene.happens(7, posted("new")).await;
     assert_eq!(scene.page(7, 5, 10).await, (vec![6, new], new));
+}
+
+#[tokio::test]
+async fn what_was_relayed_is_told_where_it_stands_under_its_own_id() {
+    let scene = Scene::above(1000).await;
+    let message = MessageId::new(5);
+    let body = Body::Posted { message, content: "from afar".to_owned(), attachment: None, client_id: None };
+    let one = scene.happens(7, posted("one")).await;
+    let two = scene.happens(7, body).await;
+    let three = scene.happens(7, posted("three")).await;
+    assert_eq!(scene.page(7, one, 10).await, (vec![two, three], three));
+    let request = v1::CatchUpRequest { conversation_id: 7, since: one, limit: 1 };
+    let page = scene.catch_up.page(&request).await.unwrap();
+    let told = record::from_proto(page.entries[0].event.clone().unwrap()).unwrap();
+    assert!(matches!(told.body, Body::Posted { message: id, .. } if id == message), "{told:?}");
+    assert_eq!(told.origin, Origin::Channels);
 }
 
 #[tokio::test]

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use natter_log::embedded::Embedded;
 use natter_log::port::{Backlog as _, Log as _};
-use natter_model::event::{Actor, Body, Entry, Event};
+use natter_model::event::{Actor, Body, Entry, Event, Origin};
 use natter_model::id::{AccountId, ConversationId, EventId, MessageId, Position};
 use natter_model::timestamp::Timestamp;
 use natter_store::error::StoreError;
-use natter_store::messages::{Message, MessageStore, Misfit, Page, PageQuery, Summary};
+use natter_store::messages::{Message, MessageStore, Misfit, Page, PageQuery, Refused, Summary};
 use natter_store::resend::ClientKey;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -115,8 +115,12 @@ impl MessageStore for Scripted {
         unreachable!("the fold does not read")
     }
 
-    async fn import(&self, _messages: &[Message]) -> Result<(), StoreError> {
+    async fn import(&self, _messages: &[Message]) -> Result<Vec<Refused>, StoreError> {
         unreachable!("the fold does not import")
+    }
+
+    async fn highest_given(&self) -> Result<Option<MessageId>, StoreError> {
+        unreachable!("the fold does not ask")
     }
 
     async fn highest(&self) -> Result<Position, StoreError> {
@@ -128,12 +132,13 @@ impl MessageStore for Scripted {
 async fn log_of(records: u64, folder: &tempfile::TempDir) -> Arc<Embedded> {
     let log = Embedded::open(&folder.path().join("log"), Position::START).unwrap();
     for n in 1..=records {
-        let body = Body::Posted { content: format!("message {n}"), attachment: None, client_id: None };
+        let body = Body::Posted { message: None, content: format!("message {n}"), attachment: None, client_id: None };
         let event = Event {
             id: EventId::fresh(),
             conversation: ConversationId::new(7).unwrap(),
             actor: Actor { id: AccountId::new(2).unwrap(), username: "ana".to_owned() },
             at: Timestamp::from_micros(1),
+            origin: Origin::Natter,
             body,
         };
         log.append(&event).await.unwrap();

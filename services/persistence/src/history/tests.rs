@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use natter_log::embedded::Embedded;
 use natter_log::port::Log as _;
-use natter_model::event::{Actor, Body, Event};
+use natter_model::event::{Actor, Body, Event, Origin};
 use natter_model::id::{AccountId, ConversationId, EventId, MessageId, Position};
 use natter_model::timestamp::Timestamp;
 use natter_proto::v1;
@@ -25,8 +25,13 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
+        Self::behind(0).await
+    }
+
+    /// The log begins behind this position.
+    async fn behind(last: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let log = Arc::new(Embedded::open(&folder.path().join("log"), Position::START).unwrap());
+        let log = Arc::new(Embedded::open(&folder.path().join("log"), Position::new(last + 1)).unwrap());
         let store = Arc::new(SqliteStore::open(&folder.path().join("store")).await.unwrap());
         let history = History::new(log.clone(), log.clone(), store, Arc::default());
         Self { log, history, _folder: folder }
@@ -38,13 +43,14 @@ impl Scene {
             conversation: ConversationId::new(conversation).unwrap(),
             actor: Actor { id: AccountId::new(actor).unwrap(), username: format!("user{actor}") },
             at: Timestamp::from_micros(1_000_000),
+            origin: Origin::Natter,
             body,
         };
         self.log.append(&event).await.unwrap().position.get()
     }
 
     async fn says(&self, conversation: u64, actor: u64, content: &str) -> u64 {
-        let body = Body::Posted { content: content.to_owned(), attachment: None, client_id: None };
+        let body = Body::Posted { message: None, content: content.to_owned(), attachment: None, client_id: None };
         self.happens(conversation, actor, body).await
     }
 
@@ -82,6 +88,33 @@ async fn a_message_is_found_wherever_it_was_said_but_not_elsewhere() {
     for nothing in [no_post, no_post + 1, 0, u64::MAX] {
         assert_eq!(scene.message(nothing, None).await, None, "{nothing}");
     }
+}
+
+#[tokio::test]
+async fn a_message_is_found_by_the_id_that_another_system_gave_it() {
+    let scene = Scene::behind(1000).await;
+    let given = MessageId::new(5).unwrap();
+    let relayed = |content: &str| Body::Posted {
+        message: Some(given),
+        content: content.to_owned(),
+        attachment: None,
+        client_id: None,
+    };
+    for n in 0..1200 {
+        scene.says(8, ANA, &n.to_string()).await;
+    }
+    let place = scene.happens(7, ANA, relayed("from afar")).await;
+    for nothing in [place, 6] {
+        assert_eq!(scene.message(nothing, None).await, None, "{nothing}");
+    }
+    for conversation in [None, Some(7), None] {
+        let message = scene.message(5, conversation).await.unwrap();
+        assert_eq!((message.message_id, message.content.as_deref()), (5, Some("from afar")), "{conversation:?}");
+    }
+    scene.happens(7, ANA, Body::Deleted { message: given }).await;
+    assert!(scene.message(5, None).await.unwrap().is_deleted);
+    let highest = scene.history.get_highest(Request::new(v1::GetHighestRequest {})).await.unwrap().into_inner();
+    assert_eq!((highest.position, highest.given_message_id), (place + 1, 5));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use natter_log::embedded::Embedded;
 use natter_log::port::Log as _;
-use natter_model::event::{Actor, Body, Event};
+use natter_model::event::{Actor, Body, Event, Origin};
 use natter_model::id::{ConversationId, EventId, Position};
 use natter_model::timestamp::Timestamp;
 use natter_store::sqlite::SqliteStore;
@@ -36,7 +36,8 @@ impl Scene {
             conversation: ConversationId::new(7).unwrap(),
             actor: Actor { id: AccountId::new(2).unwrap(), username: "ana".to_owned() },
             at: Timestamp::from_micros(5_000_000),
-            body: Body::Posted { content: "hello".to_owned(), attachment: None, client_id },
+            origin: Origin::Natter,
+            body: Body::Posted { message: None, content: "hello".to_owned(), attachment: None, client_id },
         };
         self.log.append(&event).await.unwrap().position.get()
     }
