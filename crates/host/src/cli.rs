@@ -22,6 +22,10 @@ pub struct HostConfig {
     /// File that is told the listening addresses, as JSON, once they are taken.
     #[arg(long, env = "ADDRESSES_FILE", hide_short_help = true)]
     pub addresses_file: Option<PathBuf>,
+    /// Only asks the program that runs with the same settings whether it is ready: ends with 0 if so, else with 1. For
+    /// health checks where there is no shell.
+    #[arg(long, hide_short_help = true)]
+    pub probe: bool,
 }
 
 impl HostConfig {

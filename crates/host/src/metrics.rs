@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use metrics::{describe_gauge, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
 use tokio::task::{self, JoinError};
@@ -15,6 +16,7 @@ use tokio::time;
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Time between two moments at which samples are put into their buckets; in between they take memory one by one.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+const WAITING_FOR: &str = "natter_waiting_for";
 
 /// All that is counted in this process. Cheap to clone.
 #[derive(Clone)]
@@ -28,7 +30,13 @@ pub fn install() -> anyhow::Result<Metrics> {
     let counted = builder()?.install_recorder().context("counting has been set up before")?;
     let process = Collector::default();
     process.describe();
+    describe_gauge!(WAITING_FOR, "1 while the program waits for this before it can do its work, 0 while it has it.");
     Ok(Metrics { counted, process })
+}
+
+/// Whether the program waits for this; see [`Readiness`](crate::readiness::Readiness).
+pub(crate) fn waiting_for(need: &'static str, is_waited_for: bool) {
+    gauge!(WAITING_FOR, "need" => need).set(f64::from(u8::from(is_waited_for)));
 }
 
 fn builder() -> anyhow::Result<PrometheusBuilder> {

@@ -9,6 +9,8 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::metrics;
+
 /// Time between two checks of what is waited for.
 const RETRY: Duration = Duration::from_millis(500);
 /// Time between two checks of what was there.
@@ -29,6 +31,7 @@ pub type Waiting = BTreeMap<&'static str, String>;
 impl Readiness {
     /// Waits for each of `needs` until [`Readiness::ready`] is told of it. Never ready once `drain` is cancelled.
     pub fn new(needs: &[&'static str], drain: CancellationToken) -> Self {
+        needs.iter().for_each(|need| metrics::waiting_for(need, true));
         let waiting = needs.iter().map(|need| (*need, "not reached yet".to_owned())).collect();
         Self { waiting: watch::Sender::new(waiting), drain }
     }
@@ -44,6 +47,7 @@ impl Readiness {
             new
         });
         if changed {
+            metrics::waiting_for(need, true);
             warn!(need, why, "waiting");
         }
     }
@@ -51,6 +55,7 @@ impl Readiness {
     /// This need is met. Logged once.
     pub fn ready(&self, need: &'static str) {
         if self.waiting.send_if_modified(|waiting| waiting.remove(need).is_some()) {
+            metrics::waiting_for(need, false);
             info!(need, "there");
         }
     }

@@ -29,7 +29,7 @@ const REST: Duration = Duration::from_secs(1);
 /// Takes only what it is asked for, so that no record waits here while another process is idle.
 pub(crate) struct Puller {
     link: Arc<Link>,
-    connects: watch::Receiver<u64>,
+    interruptions: watch::Receiver<u64>,
     /// The line that records come over.
     line: u64,
     /// What is under way. Kept here, like what has come, so that `next` may be dropped at any time.
@@ -48,14 +48,14 @@ struct Pull {
 
 impl Puller {
     pub(crate) fn new(link: Arc<Link>) -> Self {
-        let (connects, line) = (link.connects(), link.line());
-        Self { link, connects, line, pull: None, come: VecDeque::new(), drained: false, held: HashMap::new() }
+        let (interruptions, line) = (link.interruptions(), link.line());
+        Self { link, interruptions, line, pull: None, come: VecDeque::new(), drained: false, held: HashMap::new() }
     }
 
     /// Asks for up to `wanted` of the records at hand, or if there are none, for the next one that comes.
     async fn begin(&mut self, wanted: usize) -> Result<(), LogError> {
         self.link.up().await;
-        self.connects.mark_unchanged();
+        self.interruptions.mark_unchanged();
         // What stands at positions that were used before must not reach the store as if it were the first.
         self.link.verified().await?;
         // Nor must they if only the store knows: whoever takes records gets the chance to ask it.
@@ -92,7 +92,7 @@ impl Puller {
                 biased;
                 reply = pull.replies.next(HEARTBEAT * 2) => reply,
                 // The server forgets a pull with the line it came by.
-                _ = self.connects.changed() => Ok(Reply::End),
+                _ = self.interruptions.changed() => Ok(Reply::End),
             };
             let trouble = match reply {
                 Ok(Reply::Record(message)) => {

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::api::info;
 use crate::layout::STREAM;
+use crate::metrics;
 
 /// What the stream's leader says, and what is remembered of it.
 #[derive(Debug, Default)]
@@ -32,10 +33,14 @@ struct Known {
     found: Option<Position>,
     /// The line over which the stream was last found to be as it should.
     line: Option<u64>,
+    /// The server that leads the stream; none in a single server.
+    leader: Option<String>,
+    /// How often another one took over.
+    n_successions: u64,
 }
 
-/// What the leader says about the stream's ends.
-#[derive(Debug, Clone, Copy)]
+/// What the leader says about the stream's ends, and about itself.
+#[derive(Debug, Clone)]
 pub(crate) struct Ends {
     /// See [`natter_log::port::Log::oldest`].
     pub(crate) oldest: Position,
@@ -43,6 +48,8 @@ pub(crate) struct Ends {
     pub(crate) last: Position,
     /// It holds no record.
     pub(crate) is_empty: bool,
+    /// The server that said so; none if it is alone.
+    pub(crate) leader: Option<String>,
 }
 
 impl End {
@@ -84,8 +91,16 @@ impl End {
     pub(crate) async fn look(&self, client: &Client) -> Result<Ends, LogError> {
         let (line, before) = (line(client), self.lock().highest());
         let ends = ask(client).await?;
-        self.lock().looked(line, before, ends.last)?;
+        let mut known = self.lock();
+        known.is_led_by(ends.leader.as_deref());
+        known.looked(line, before, ends.last)?;
+        drop(known);
         Ok(ends)
+    }
+
+    /// How often the stream was found under another leader. What the one before took in at last, it may not have republished.
+    pub(crate) fn n_successions(&self) -> u64 {
+        self.lock().n_successions
     }
 
     /// What an acknowledgement means, if `before` was known before its record was sent.
@@ -121,6 +136,13 @@ impl Known {
         Ok((self.line == Some(line)).then(|| self.highest()))
     }
 
+    fn is_led_by(&mut self, leader: Option<&str>) {
+        if leader.is_some() && self.leader.as_deref() != leader {
+            self.n_successions += u64::from(self.leader.is_some());
+            self.leader = leader.map(str::to_owned);
+        }
+    }
+
     /// Compares with what was known `before` the leader was asked: what was appended meanwhile may be missing.
     fn looked(&mut self, line: u64, before: Position, last: Position) -> Result<(), LogError> {
         if last < before {
@@ -141,13 +163,21 @@ pub(crate) fn line(client: &Client) -> u64 {
     client.statistics().connects.load(Ordering::Relaxed)
 }
 
+/// Where the stream began, or will, as it was set up.
+pub(crate) async fn first(client: &Client) -> Result<Position, LogError> {
+    let config = info::<stream::Info>(client, format!("STREAM.INFO.{STREAM}")).await?.config;
+    Ok(Position::new(config.first_sequence.unwrap_or(1).max(1)))
+}
+
 /// What the stream's leader says.
 pub(crate) async fn ask(client: &Client) -> Result<Ends, LogError> {
-    let state = info::<stream::Info>(client, format!("STREAM.INFO.{STREAM}")).await?.state;
+    let info: stream::Info = info(client, format!("STREAM.INFO.{STREAM}")).await?;
+    metrics::stream(&info);
+    let stream::Info { state, cluster, .. } = info;
     let last = Position::new(state.last_sequence);
     let is_empty = state.messages == 0;
     let oldest = if is_empty { last } else { Position::new(state.first_sequence.saturating_sub(1)) };
-    Ok(Ends { oldest, last, is_empty })
+    Ok(Ends { oldest, last, is_empty, leader: cluster.and_then(|cluster| cluster.leader) })
 }
 
 #[cfg(test)]
@@ -181,6 +211,17 @@ mod tests {
         assert!(known.looked(1, at(9), at(8)).is_err());
         assert!(known.looked(1, at(9), at(9)).is_ok());
         assert!(matches!(known.verified(1), Ok(Some(highest)) if highest == at(9)));
+    }
+
+    #[test]
+    fn a_leader_that_takes_over_is_counted() {
+        let mut known = Known::default();
+        for (leader, n_successions) in
+            [(None, 0), (Some("a"), 0), (Some("a"), 0), (None, 0), (Some("b"), 1), (Some("a"), 2)]
+        {
+            known.is_led_by(leader);
+            assert_eq!(known.n_successions, n_successions, "{leader:?}");
+        }
     }
 
     #[test]

@@ -4,41 +4,57 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use async_nats::header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE};
+use async_nats::header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE, NATS_TIME_STAMP};
 use async_nats::{Message, Subscriber};
 use futures_util::{Stream, stream};
 use natter_log::port::{Feed, Heard, LogError};
 use natter_model::event::Entry;
 use natter_model::id::{ConversationId, Position};
-use natter_proto::record;
+use natter_model::timestamp::Timestamp;
+use natter_proto::record::{self, DecodeError};
 use tokio::sync::watch;
 use tokio::task::coop;
 
 use crate::api::number;
-use crate::end::End;
-use crate::layout::{is_signal, live_of};
+use crate::end::{self, End};
+use crate::layout::{ALL_EVENTS, ALL_SIGNALS, is_signal, live_of};
 use crate::leader;
 use crate::link::{Link, QUEUE, in_time};
+use crate::metrics;
 
 /// See [`natter_log::port::Log::follow`].
 pub(crate) async fn follow(link: &Link, conversation: ConversationId) -> Result<Feed, LogError> {
     link.up_soon().await?;
-    let mut connects = link.connects();
-    connects.mark_unchanged();
+    let interruptions = interruptions(link);
     let subscriber = in_time(link.client.subscribe(live_of(conversation))).await?;
     // The subscription counts once the server has it, and the other servers of a cluster know. An answer from the
     // stream's leader to something asked after it says so.
     leader::head(link, conversation).await?;
-    let follower = Follower { subscriber, connects, end: Arc::clone(&link.end), run: 0 };
-    Ok(Feed::new(stream::unfold(follower, |mut follower| async move {
-        let heard = follower.next().await?;
-        Some((heard, follower))
-    })))
+    Ok(Feed::new(Follower::new(link, interruptions, subscriber).heard()))
+}
+
+/// See [`natter_log::port::Log::follow_all`].
+pub(crate) async fn follow_all(link: &Link, name: &str) -> Result<Feed, LogError> {
+    link.up_soon().await?;
+    let interruptions = interruptions(link);
+    let events = in_time(link.client.subscribe(ALL_EVENTS)).await?;
+    let signals = in_time(link.client.queue_subscribe(ALL_SIGNALS, name.to_owned())).await?;
+    // As above.
+    end::ask(&link.client).await?;
+    let events = Follower::new(link, interruptions.clone(), events).heard();
+    let signals = Follower::new(link, interruptions, signals).heard();
+    Ok(Feed::new(stream::select(events, signals)))
+}
+
+fn interruptions(link: &Link) -> watch::Receiver<u64> {
+    let mut interruptions = link.interruptions();
+    interruptions.mark_unchanged();
+    interruptions
 }
 
 struct Follower {
     subscriber: Subscriber,
-    connects: watch::Receiver<u64>,
+    interruptions: watch::Receiver<u64>,
     end: Arc<End>,
     /// Messages taken since the queue was last found empty.
     run: usize,
@@ -52,12 +68,23 @@ enum Next {
 }
 
 impl Follower {
+    fn new(link: &Link, interruptions: watch::Receiver<u64>, subscriber: Subscriber) -> Self {
+        Self { subscriber, interruptions, end: Arc::clone(&link.end), run: 0 }
+    }
+
+    fn heard(self) -> impl Stream<Item = Heard> + Send {
+        Box::pin(stream::unfold(self, |mut follower| async move {
+            let heard = follower.next().await?;
+            Some((heard, follower))
+        }))
+    }
+
     async fn next(&mut self) -> Option<Heard> {
         loop {
             let next = tokio::select! {
                 biased;
                 next = std::future::poll_fn(|task| Self::poll(&mut self.subscriber, &mut self.run, task)) => next,
-                changed = self.connects.changed() => {
+                changed = self.interruptions.changed() => {
                     return changed.ok().map(|()| Heard::Interrupted);
                 }
             };
@@ -66,6 +93,7 @@ impl Follower {
                     if let Some(heard) = heard(&message) {
                         if let Heard::Entry(entry) = &heard {
                             self.end.see(entry.position);
+                            metrics::delivered(taken_at(&message));
                         }
                         return Some(heard);
                     }
@@ -92,6 +120,11 @@ impl Follower {
     }
 }
 
+/// When the log had it.
+fn taken_at(message: &Message) -> Option<Timestamp> {
+    Timestamp::of_frame(message.headers.as_ref()?.get(NATS_TIME_STAMP)?.as_str())
+}
+
 fn heard(message: &Message) -> Option<Heard> {
     let heard = if is_signal(&message.subject) {
         record::decode_signal(&message.payload).map(Heard::Signal)
@@ -101,5 +134,10 @@ fn heard(message: &Message) -> Option<Heard> {
         let previous = header(NATS_LAST_SEQUENCE).unwrap_or(Position::START);
         record::decode_event(&message.payload).map(|event| Heard::Entry(Entry { position, previous, event }))
     };
-    heard.inspect_err(|reason| tracing::warn!(subject = %message.subject, %reason, "not understood")).ok()
+    let tell = |reason: &DecodeError| {
+        if !record::is_filler(&message.payload) {
+            tracing::warn!(subject = %message.subject, %reason, "not understood");
+        }
+    };
+    heard.inspect_err(tell).ok()
 }

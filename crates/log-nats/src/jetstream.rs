@@ -10,9 +10,10 @@ use natter_model::id::{ConversationId, Position};
 use natter_proto::record;
 use tokio::sync::watch;
 
+use crate::access::{Access, BadUrl};
 use crate::backlog::{Puller, consumer_info};
 use crate::layout::signals_of;
-use crate::link::{BadUrl, Link, State, in_time};
+use crate::link::{Link, State, in_time};
 use crate::{append, end, follow, leader, mend, read, scan};
 
 /// The log in the JetStream of a NATS server or cluster, as [`provision`](crate::provision()) sets it up.
@@ -25,10 +26,16 @@ pub struct JetStream {
 }
 
 impl JetStream {
-    /// A log at these servers: `nats://[user:password@]host:port`, or `tls://`, several with commas. Returns at once and
-    /// connects in the background, for as long as it takes; see [`JetStream::state`].
-    pub async fn connect(url: &str) -> Result<Self, BadUrl> {
-        Ok(Self { link: Arc::new(Link::open(url).await?) })
+    /// A log at these servers. Returns at once and connects in the background, for as long as it takes; see
+    /// [`JetStream::state`].
+    pub async fn connect(access: &Access) -> Result<Self, BadUrl> {
+        Ok(Self { link: Arc::new(Link::open(access).await?) })
+    }
+
+    /// Where the first record of this log stood, or will stand, as it was set up, or made anew behind its predecessor.
+    pub async fn first(&self) -> Result<Position, LogError> {
+        self.link.up_soon().await?;
+        end::first(&self.link.client).await
     }
 
     /// How far the connection is, now and as it changes.
@@ -77,6 +84,10 @@ impl Log for JetStream {
 
     async fn follow(&self, conversation: ConversationId) -> Result<Feed, LogError> {
         follow::follow(&self.link, conversation).await
+    }
+
+    async fn follow_all(&self, name: &str) -> Result<Feed, LogError> {
+        follow::follow_all(&self.link, name).await
     }
 
     async fn signal(&self, signal: &Signal) -> Result<(), LogError> {

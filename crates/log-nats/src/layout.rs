@@ -23,6 +23,11 @@ pub(crate) fn live_of(conversation: ConversationId) -> String {
     format!("live.{conversation}.*")
 }
 
+/// Where the events of all conversations are heard; fillers too.
+pub(crate) const ALL_EVENTS: &str = "live.*.event";
+/// Where the signals of all conversations are heard.
+pub(crate) const ALL_SIGNALS: &str = "live.*.signal";
+
 /// Where the conversation's signals go.
 pub(crate) fn signals_of(conversation: ConversationId) -> String {
     format!("live.{conversation}.signal")

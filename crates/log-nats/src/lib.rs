@@ -1,5 +1,6 @@
 //! The conversations' log on NATS JetStream.
 
+mod access;
 mod api;
 mod append;
 mod backlog;
@@ -10,12 +11,14 @@ mod layout;
 mod leader;
 mod link;
 mod mend;
+mod metrics;
 mod provision;
 mod read;
 mod renew;
 mod scan;
 
+pub use access::{Access, BadSeed, BadUrl};
 pub use jetstream::JetStream;
-pub use link::{BadUrl, State};
+pub use link::State;
 pub use provision::{Outcome, ProvisionError, Provisioned, StreamSettings, provision};
 pub use renew::begin_behind;

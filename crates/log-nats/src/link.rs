@@ -1,21 +1,22 @@
 //! The line to NATS: made in the background, and again whenever it breaks.
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::{Context, ContextBuilder};
-use async_nats::{Client, ConnectOptions, Event, ServerAddr, connection};
+use async_nats::{Client, ConnectOptions, Event, connection};
 use natter_log::port::LogError;
 use natter_model::id::Position;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::access::{Access, BadUrl};
 use crate::api::PATIENCE;
 use crate::end::{self, End};
 use crate::layout::STREAM;
+use crate::metrics;
 
 /// Messages that wait for one subscriber in this process. Beyond it NATS's client leaves out the newest.
 pub(crate) const QUEUE: usize = 1024;
@@ -31,11 +32,6 @@ const CONNECT: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often it is looked at while something is missing.
 const LOOK_AGAIN_EVERY: Duration = Duration::from_millis(250);
-
-/// Why a URL is not one of NATS servers.
-#[derive(Debug, thiserror::Error)]
-#[error("not the URL of a NATS server (nats://host:port, several with commas): {0}")]
-pub struct BadUrl(String);
 
 /// How far the line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,50 +72,55 @@ pub(crate) struct Link {
     pub(crate) end: Arc<End>,
     woken: Arc<Notify>,
     state: watch::Receiver<State>,
-    connects: watch::Receiver<u64>,
+    interruptions: watch::Receiver<u64>,
     _keeper: AbortOnDropHandle<()>,
 }
 
 impl Link {
     /// Begins to connect, and returns at once.
-    pub(crate) async fn open(url: &str) -> Result<Self, BadUrl> {
+    pub(crate) async fn open(access: &Access) -> Result<Self, BadUrl> {
+        metrics::describe();
         let woken = Arc::new(Notify::new());
         let wake = Arc::clone(&woken);
-        let options = options()
+        let options = options(access)
             .retry_on_initial_connect()
             .reconnect_delay_callback(|attempts| {
                 let doubled = FIRST_PAUSE * 2_u32.saturating_pow(attempts.min(10) as u32);
                 jittered(doubled.min(LONGEST_PAUSE))
             })
             .event_callback(move |event| {
-                if matches!(event, Event::Connected | Event::Disconnected | Event::Closed) {
-                    wake.notify_one();
+                match event {
+                    Event::Connected | Event::Disconnected | Event::Closed => wake.notify_one(),
+                    // Such as a subject that this user has no right to.
+                    Event::ServerError(error) => tracing::warn!(%error, "NATS refuses"),
+                    _ => {}
                 }
                 std::future::ready(())
             });
-        let client = options.connect(servers(url)?).await.map_err(|error| BadUrl(error.to_string()))?;
+        let client = options.connect(access.servers()?).await.map_err(|error| BadUrl(error.to_string()))?;
         let context = context(client.clone());
         let (state_sender, state) = watch::channel(State::Connecting);
-        let (connects_sender, connects) = watch::channel(0);
+        let (interruptions_sender, interruptions) = watch::channel(0);
         let end = Arc::new(End::default());
         let keeper = Keeper {
             client: client.clone(),
             end: Arc::clone(&end),
             woken: Arc::clone(&woken),
             state: state_sender,
-            connects: connects_sender,
+            interruptions: interruptions_sender,
         };
         let keeper = AbortOnDropHandle::new(tokio::spawn(keeper.run()));
-        Ok(Self { client, context, end, woken, state, connects, _keeper: keeper })
+        Ok(Self { client, context, end, woken, state, interruptions, _keeper: keeper })
     }
 
     pub(crate) fn state(&self) -> watch::Receiver<State> {
         self.state.clone()
     }
 
-    /// Changes whenever a line has been made anew; everything sent over the one before may be lost.
-    pub(crate) fn connects(&self) -> watch::Receiver<u64> {
-        self.connects.clone()
+    /// Changes whenever a line has been made anew, since everything sent over the one before may be lost; and when another
+    /// server leads the stream, since what the one before took in at last may never have been republished.
+    pub(crate) fn interruptions(&self) -> watch::Receiver<u64> {
+        self.interruptions.clone()
     }
 
     /// Which line it is, of those that were made so far.
@@ -162,12 +163,8 @@ impl Link {
 }
 
 /// The parts of a connection's options that all share.
-pub(crate) fn options() -> ConnectOptions {
-    ConnectOptions::new()
-        .name("natter")
-        .subscription_capacity(QUEUE)
-        .ping_interval(PING_EVERY)
-        .connection_timeout(CONNECT)
+pub(crate) fn options(access: &Access) -> ConnectOptions {
+    access.options().subscription_capacity(QUEUE).ping_interval(PING_EVERY).connection_timeout(CONNECT)
 }
 
 /// Between half of it and all of it, so that processes that lost the same server do not come back all at once.
@@ -187,30 +184,19 @@ fn context(client: Client) -> Context {
     ContextBuilder::new().timeout(PATIENCE).build(client)
 }
 
-/// The servers that a URL names.
-pub(crate) fn servers(url: &str) -> Result<Vec<ServerAddr>, BadUrl> {
-    url.split(',').map(server).collect()
-}
-
-fn server(url: &str) -> Result<ServerAddr, BadUrl> {
-    let address = ServerAddr::from_str(url.trim()).map_err(|error| BadUrl(error.to_string()))?;
-    if address.host().is_empty() { Err(BadUrl("no host is given".to_owned())) } else { Ok(address) }
-}
-
 /// Keeps an eye on the line, and tells how far it is.
 struct Keeper {
     client: Client,
     end: Arc<End>,
     woken: Arc<Notify>,
     state: watch::Sender<State>,
-    connects: watch::Sender<u64>,
+    interruptions: watch::Sender<u64>,
 }
 
 impl Keeper {
     async fn run(self) {
         loop {
-            let connects = end::line(&self.client);
-            self.connects.send_if_modified(|known| std::mem::replace(known, connects) != connects);
+            self.tell_of_interruptions();
             let state = if self.client.connection_state() == connection::State::Connected {
                 tokio::select! {
                     state = self.look() => state,
@@ -219,6 +205,8 @@ impl Keeper {
             } else {
                 State::Connecting
             };
+            self.tell_of_interruptions();
+            metrics::line(end::line(&self.client), state);
             if self.state.send_if_modified(|known| std::mem::replace(known, state) != state) {
                 Self::tell(state);
             }
@@ -226,6 +214,12 @@ impl Keeper {
             // The client drops an event rather than wait, so events alone are not enough.
             let _ = timeout(pause, self.woken.notified()).await;
         }
+    }
+
+    /// Both only grow, so their sum changes whenever one of them does.
+    fn tell_of_interruptions(&self) {
+        let now = end::line(&self.client) + self.end.n_successions();
+        self.interruptions.send_if_modified(|known| std::mem::replace(known, now) != now);
     }
 
     async fn look(&self) -> State {
@@ -245,23 +239,5 @@ impl Keeper {
             State::Ready => tracing::info!("the log is ready"),
             State::Connecting | State::NoJetStream | State::NoStream => tracing::warn!("no log: {state}"),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_may_name_several_servers() {
-        let servers = servers("nats://a:4222, tls://user:secret@b").expect("these are URLs");
-        assert_eq!(servers.iter().map(ServerAddr::host).collect::<Vec<_>>(), ["a", "b"]);
-    }
-
-    #[test]
-    fn a_url_of_something_else_is_refused_and_not_repeated() {
-        let refused = servers("http://user:secret@host").expect_err("this is no NATS server");
-        assert!(!refused.to_string().contains("secret"), "{refused}");
-        assert!(servers("").is_err());
     }
 }

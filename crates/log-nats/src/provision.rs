@@ -9,9 +9,10 @@ use async_nats::jetstream::{ErrorCode, consumer};
 use natter_model::id::Position;
 use serde_json::json;
 
+use crate::access::{Access, BadUrl};
 use crate::api::{ApiError, ask, info};
 use crate::layout::{CONSUMER, EVENTS, REPUBLISHED, STREAM};
-use crate::link::{BadUrl, options, servers};
+use crate::link::options;
 
 /// What a deployment chooses about its stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,11 +98,10 @@ pub enum ProvisionError {
 pub(crate) const THE_STREAM: &str = "the stream CHAT";
 pub(crate) const THE_CONSUMER: &str = "the consumer persistence";
 
-/// Makes the stream and the consumer at these servers (see [`JetStream::connect`](crate::JetStream::connect)), or
-/// changes what differs. Safe to run at any time, also while the services run. What others have set and Natter does not
+/// Makes the stream and the consumer at these servers, or changes what differs. Safe to run at any time, also while the services run. What others have set and Natter does not
 /// need otherwise, such as placement or a size limit, stays.
-pub async fn provision(url: &str, settings: &StreamSettings) -> Result<Provisioned, ProvisionError> {
-    let client = options().connect(servers(url)?).await;
+pub async fn provision(access: &Access, settings: &StreamSettings) -> Result<Provisioned, ProvisionError> {
+    let client = options(access).connect(access.servers()?).await;
     let client = client.map_err(|error| ProvisionError::Unreachable(error.to_string()))?;
     let stream = provision_stream(&client, settings).await?;
     let consumer = provision_consumer(&client, settings).await?;

@@ -6,9 +6,10 @@ use async_nats::jetstream::stream;
 use natter_model::id::Position;
 use serde_json::{Value, json};
 
+use crate::access::Access;
 use crate::api::{ask, info};
 use crate::layout::{CONSUMER, STREAM};
-use crate::link::{options, servers};
+use crate::link::options;
 use crate::provision::{ProvisionError, THE_CONSUMER, THE_STREAM, refused};
 
 /// A subject that nobody publishes to.
@@ -19,8 +20,8 @@ const NOWHERE: &str = "natter.renewing";
 ///
 /// Nobody can append meanwhile. If it is cut short, running it again finishes it, or [`provision`](crate::provision())
 /// with that first sequence does.
-pub async fn begin_behind(url: &str, position: Position) -> Result<bool, ProvisionError> {
-    let client = options().connect(servers(url)?).await;
+pub async fn begin_behind(access: &Access, position: Position) -> Result<bool, ProvisionError> {
+    let client = options(access).connect(access.servers()?).await;
     let client = client.map_err(|error| ProvisionError::Unreachable(error.to_string()))?;
     let there = look(&client).await?;
     if !is_to_be_renewed(&there, position) {

@@ -11,7 +11,7 @@ use natter_log::port::{Backlog as _, Log, LogError};
 use natter_log_nats::{JetStream, State, StreamSettings, provision};
 use natter_model::id::Position;
 use natter_tests::wait::until;
-use provisioned::{Provisioned, becomes};
+use provisioned::{Provisioned, at, becomes};
 
 async fn say(log: &JetStream, n: usize) -> Position {
     let mut last = Position::START;
@@ -31,7 +31,7 @@ fn copy(from: &Path, to: &Path) {
 async fn recreate(url: &str) {
     let client = async_nats::connect(url).await.expect("the server is up");
     async_nats::jetstream::new(client).delete_stream("CHAT").await.expect("it is deleted");
-    provision(url, &StreamSettings::default()).await.expect("the server takes the stream");
+    provision(&at(url), &StreamSettings::default()).await.expect("the server takes the stream");
 }
 
 #[tokio::test(flavor = "multi_thread")]

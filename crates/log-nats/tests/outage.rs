@@ -9,14 +9,15 @@ use natter_log::port::{Appended, Backlog, Heard, Log, LogError};
 use natter_log_nats::{JetStream, State, StreamSettings, provision};
 use natter_model::id::Position;
 use natter_tests::proxy::{Cut, Proxy, Upstream};
-use natter_tests::servers::nats::NatsServer;
+use natter_tests::servers::jetstream;
+use natter_tests::servers::nats::{NatsCluster, NatsServer};
 use natter_tests::wait::{until, within_patience};
-use provisioned::{Provisioned, becomes};
+use provisioned::{Provisioned, at, becomes};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_waits_for_its_server_and_its_stream() {
     let mut server = NatsServer::new();
-    let log = JetStream::connect(&server.url()).await.expect("the URL is one");
+    let log = JetStream::connect(&at(&server.url())).await.expect("the URL is one");
     assert_eq!(*log.state().borrow(), State::Connecting);
     let refused = log.signal(&typing(conversation(1), true)).await;
     assert!(matches!(refused, Err(LogError::Unavailable(_))), "{refused:?}");
@@ -30,7 +31,7 @@ async fn the_log_waits_for_its_server_and_its_stream() {
     let refused = log.consume().await.err();
     assert!(matches!(refused, Some(LogError::NotProvisioned(_))), "{refused:?}");
 
-    provision(&server.url(), &StreamSettings::default()).await.expect("the server takes the stream");
+    provision(&at(&server.url()), &StreamSettings::default()).await.expect("the server takes the stream");
     becomes(&log, State::Ready).await;
     log.append(&posted(conversation(1), "now")).await.expect("the log takes it");
 }
@@ -38,7 +39,7 @@ async fn the_log_waits_for_its_server_and_its_stream() {
 #[tokio::test]
 async fn a_bad_url_is_an_error_at_once() {
     for url in ["", "http://127.0.0.1:4222", "nats://"] {
-        assert!(JetStream::connect(url).await.is_err(), "{url}");
+        assert!(JetStream::connect(&at(url)).await.is_err(), "{url}");
     }
 }
 
@@ -65,6 +66,28 @@ async fn a_follower_hears_of_an_interruption_and_then_goes_on() {
     assert_eq!((heard.position, heard.previous, heard.event), (second, first, after));
     let again = log.append(&before).await.expect("the log takes it");
     assert_eq!(again, Appended { position: first, duplicate: true });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_hears_that_another_server_leads_the_stream() {
+    let mut cluster = NatsCluster::new(3);
+    cluster.start().await;
+    let access = at(&cluster.url());
+    let settings = StreamSettings { replicas: Some(3), ..StreamSettings::default() };
+    until("the servers take the stream", async || provision(&access, &settings).await.ok()).await;
+    let log = JetStream::connect(&access).await.expect("the URL is one");
+    becomes(&log, State::Ready).await;
+    let here = conversation(1);
+    let mut feed = log.follow(here).await.expect("it can be followed");
+    let event = posted(here, "before");
+    log.append(&event).await.expect("the log takes it");
+    assert!(matches!(feed.next().await, Some(Heard::Entry(entry)) if entry.event == event));
+
+    let port = cluster.servers[0].port();
+    let stepped_down = async || jetstream::ask(port, "STREAM.LEADER.STEPDOWN.CHAT", "").await.ok();
+    until("the leader steps down", stepped_down).await;
+    let heard = within_patience("another one is noticed", feed.next()).await;
+    assert_eq!(heard, Some(Heard::Interrupted));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,9 +159,9 @@ async fn a_server_that_hangs_is_left_and_used_again_when_it_runs_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_that_is_cut_without_a_word_is_made_anew() {
     let server = NatsServer::started().await;
-    provision(&server.url(), &StreamSettings::default()).await.expect("the server takes the stream");
+    provision(&at(&server.url()), &StreamSettings::default()).await.expect("the server takes the stream");
     let proxy = Proxy::open(vec![Upstream::Port(server.port())]).await;
-    let log = JetStream::connect(&format!("nats://127.0.0.1:{}", proxy.port())).await.expect("the URL is one");
+    let log = JetStream::connect(&at(&format!("nats://127.0.0.1:{}", proxy.port()))).await.expect("the URL is one");
     becomes(&log, State::Ready).await;
     let mut consumer = log.consume().await.expect("there is a backlog");
     log.append(&posted(conversation(1), "before")).await.expect("the log takes it");

@@ -5,9 +5,13 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
-use natter_log_nats::{Outcome, ProvisionError, Provisioned, StreamSettings, provision};
+use natter_log_nats::{Access, JetStream, Outcome, ProvisionError, Provisioned, StreamSettings, provision};
 use natter_model::id::Position;
 use natter_tests::servers::nats::NatsServer;
+
+fn at(url: &str) -> Access {
+    Access::at(url, "test")
+}
 
 async fn context(server: &NatsServer) -> Context {
     jetstream::new(async_nats::connect(server.url()).await.expect("the server is up"))
@@ -20,7 +24,9 @@ async fn stream_config(server: &NatsServer) -> Config {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_stream_is_as_the_services_need_it() {
     let server = NatsServer::started().await;
-    let done = provision(&server.url(), &StreamSettings::default()).await.expect("the server takes the stream");
+    let done = provision(&at(&server.url()), &StreamSettings::default()).await.expect("the server takes the stream");
+    let log = JetStream::connect(&at(&server.url())).await.expect("the URL is one");
+    assert_eq!(log.first().await.expect("the stream is there"), Position::new(1));
     assert_eq!(done, Provisioned { stream: Outcome::Created, consumer: Outcome::Created });
     let config = stream_config(&server).await;
     assert_eq!(config.subjects, ["chat.*"]);
@@ -35,37 +41,39 @@ async fn the_stream_is_as_the_services_need_it() {
 async fn doing_it_again_changes_only_what_differs() {
     let server = NatsServer::started().await;
     let mut settings = StreamSettings { first_sequence: Position::new(1000), ..StreamSettings::default() };
-    provision(&server.url(), &settings).await.expect("the server takes the stream");
-    let again = provision(&server.url(), &settings).await.expect("it is there");
+    provision(&at(&server.url()), &settings).await.expect("the server takes the stream");
+    let log = JetStream::connect(&at(&server.url())).await.expect("the URL is one");
+    assert_eq!(log.first().await.expect("the stream is there"), settings.first_sequence);
+    let again = provision(&at(&server.url()), &settings).await.expect("it is there");
     assert_eq!(again, Provisioned { stream: Outcome::Unchanged, consumer: Outcome::Unchanged });
 
     // What an operator has set stays.
     let limited = Config { max_bytes: 1 << 20, ..stream_config(&server).await };
     context(&server).await.update_stream(limited).await.expect("the server takes the limit");
     settings.max_age = Duration::from_secs(3600);
-    let again = provision(&server.url(), &settings).await.expect("the server takes the change");
+    let again = provision(&at(&server.url()), &settings).await.expect("the server takes the change");
     assert_eq!(again, Provisioned { stream: Outcome::Updated, consumer: Outcome::Unchanged });
     let config = stream_config(&server).await;
     assert_eq!((config.max_age, config.max_bytes), (Duration::from_secs(3600), 1 << 20));
 
     settings.ack_wait = Duration::from_secs(60);
-    let again = provision(&server.url(), &settings).await.expect("the server takes the change");
+    let again = provision(&at(&server.url()), &settings).await.expect("the server takes the change");
     assert_eq!(again, Provisioned { stream: Outcome::Unchanged, consumer: Outcome::Updated });
     // The default first sequence asks for nothing.
     settings.first_sequence = Position::START;
-    let again = provision(&server.url(), &settings).await.expect("it is there");
+    let again = provision(&at(&server.url()), &settings).await.expect("it is there");
     assert_eq!(again, Provisioned { stream: Outcome::Unchanged, consumer: Outcome::Unchanged });
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_changed_is_named() {
     let server = NatsServer::started().await;
-    provision(&server.url(), &StreamSettings::default()).await.expect("the server takes the stream");
+    provision(&at(&server.url()), &StreamSettings::default()).await.expect("the server takes the stream");
     let later = StreamSettings { first_sequence: Position::new(5000), ..StreamSettings::default() };
-    let refused = provision(&server.url(), &later).await.expect_err("the stream has begun");
+    let refused = provision(&at(&server.url()), &later).await.expect_err("the stream has begun");
     assert!(matches!(&refused, ProvisionError::Fixed { property: "next sequence", .. }), "{refused}");
     let replicas = StreamSettings { replicas: Some(3), ..StreamSettings::default() };
-    let refused = provision(&server.url(), &replicas).await.expect_err("there is one server");
+    let refused = provision(&at(&server.url()), &replicas).await.expect_err("there is one server");
     assert!(matches!(&refused, ProvisionError::Refused { .. }), "{refused}");
 }
 
@@ -75,7 +83,7 @@ async fn a_stream_or_consumer_of_another_kind_is_refused() {
     let context = context(&server).await;
     let memory = Config { name: "CHAT".to_owned(), storage: StorageType::Memory, ..Config::default() };
     context.create_stream(memory).await.expect("the server takes the stream");
-    let refused = provision(&server.url(), &StreamSettings::default()).await.expect_err("it is in memory");
+    let refused = provision(&at(&server.url()), &StreamSettings::default()).await.expect_err("it is in memory");
     assert!(matches!(&refused, ProvisionError::Fixed { property: "storage", .. }), "{refused}");
 
     context.delete_stream("CHAT").await.expect("it is deleted");
@@ -87,15 +95,16 @@ async fn a_stream_or_consumer_of_another_kind_is_refused() {
         ..pull::Config::default()
     };
     stream.create_consumer(all).await.expect("the server takes the consumer");
-    let refused = provision(&server.url(), &StreamSettings::default()).await.expect_err("it acknowledges otherwise");
+    let refused =
+        provision(&at(&server.url()), &StreamSettings::default()).await.expect_err("it acknowledges otherwise");
     assert!(matches!(&refused, ProvisionError::Fixed { property: "ack policy", .. }), "{refused}");
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_unreachable() {
     let server = NatsServer::new();
-    let refused = provision(&server.url(), &StreamSettings::default()).await.expect_err("nobody listens");
+    let refused = provision(&at(&server.url()), &StreamSettings::default()).await.expect_err("nobody listens");
     assert!(matches!(&refused, ProvisionError::Unreachable(_)), "{refused}");
-    let refused = provision("http://127.0.0.1", &StreamSettings::default()).await.expect_err("that is no NATS");
+    let refused = provision(&at("http://127.0.0.1"), &StreamSettings::default()).await.expect_err("that is no NATS");
     assert!(matches!(&refused, ProvisionError::BadUrl(_)), "{refused}");
 }

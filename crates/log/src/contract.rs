@@ -40,6 +40,7 @@ macro_rules! log_contract {
         $crate::log_contract! { $fresh, $crate::contract::appending::{
             records_stand_in_order,
             an_event_is_taken_once,
+            what_was_relayed_stands_as_it_was,
             one_of_many_at_once_is_taken,
             many_at_once_all_stand,
             an_event_that_is_too_large_is_refused,
@@ -58,6 +59,8 @@ macro_rules! log_contract {
             a_duplicate_is_not_heard,
             signals_are_heard_and_not_stored,
             who_falls_behind_is_told,
+            who_follows_all_hears_every_conversation,
+            a_signal_goes_to_one_of_those_who_share,
         }}
         $crate::log_contract! { $fresh, $crate::contract::backlog::{
             delivers_in_order_and_no_more_than_asked_for,

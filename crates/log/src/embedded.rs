@@ -157,6 +157,10 @@ impl Log for Embedded {
         Ok(Followers::follow(&self.followers, conversation))
     }
 
+    async fn follow_all(&self, name: &str) -> Result<Feed, LogError> {
+        Ok(Followers::follow_all(&self.followers, name))
+    }
+
     async fn signal(&self, signal: &Signal) -> Result<(), LogError> {
         self.followers.tell(signal.conversation, &Heard::Signal(signal.clone()));
         Ok(())

@@ -55,6 +55,10 @@ pub trait Log: Send + Sync + 'static {
     /// shortly before may be in it too.
     async fn follow(&self, conversation: ConversationId) -> Result<Feed, LogError>;
 
+    /// Everything that happens in all conversations from now on, as [`Log::follow`] tells it of one; but a signal goes to
+    /// only one of those who follow all under the same name, which is made of ASCII letters and hyphens.
+    async fn follow_all(&self, name: &str) -> Result<Feed, LogError>;
+
     /// Tells those who follow the conversation now. Nothing is stored, and nobody may be listening.
     async fn signal(&self, signal: &Signal) -> Result<(), LogError>;
 }

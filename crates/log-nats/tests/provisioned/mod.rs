@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use natter_log::contract::Subject;
 use natter_log::mend::Mend;
 use natter_log::port::{Backlog, Log};
-use natter_log_nats::{JetStream, State, StreamSettings, provision};
+use natter_log_nats::{Access, JetStream, State, StreamSettings, provision};
 use natter_model::id::{ConversationId, Position};
 use natter_tests::servers::nats::NatsServer;
 
@@ -21,11 +21,16 @@ impl Provisioned {
         let server = NatsServer::started().await;
         // Short, so that tests need not wait for long until records come again.
         let settings = StreamSettings { first_sequence, ack_wait: Duration::from_secs(1), ..StreamSettings::default() };
-        provision(&server.url(), &settings).await.expect("the server takes the stream");
-        let log = JetStream::connect(&server.url()).await.expect("the URL is one");
+        provision(&at(&server.url()), &settings).await.expect("the server takes the stream");
+        let log = JetStream::connect(&at(&server.url())).await.expect("the URL is one");
         becomes(&log, State::Ready).await;
         Self { log, server }
     }
+}
+
+/// A way into the servers at this URL.
+pub(crate) fn at(url: &str) -> Access {
+    Access::at(url, "test")
 }
 
 /// Waits for the state.

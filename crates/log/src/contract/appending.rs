@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use natter_model::event::Body;
-use natter_model::id::Position;
+use natter_model::event::{Body, Event, Origin};
+use natter_model::id::{EventId, MessageId, Position};
 
 use super::Subject;
 use super::fixtures::{conversation, posted, say, within};
@@ -42,6 +42,19 @@ pub async fn an_event_is_taken_once(subject: &impl Subject) {
     let entries = subject.log().read(here, Position::START, 10).await.expect("the log reads");
     assert_eq!(entries.len(), 2);
     assert_eq!(entries[0].event, event);
+}
+
+/// With the id that the other system gave it, and where it comes from; also if two relay it.
+pub async fn what_was_relayed_stands_as_it_was(subject: &impl Subject) {
+    let (here, given) = (conversation(1), MessageId::new(5));
+    let body = Body::Posted { message: given, content: "from afar".to_owned(), attachment: None, client_id: None };
+    let id = EventId::of_relayed_post(here, MessageId::new(5).expect("a small id is in range"));
+    let event = Event { id, origin: Origin::Channels, body, ..posted(here, "") };
+    let first = subject.log().append(&event).await.expect("the log takes it");
+    let again = subject.log().append(&event).await.expect("the log takes it");
+    assert_eq!((again.position, again.duplicate), (first.position, true));
+    let entry = subject.log().entry(first.position).await.expect("the log reads").expect("it stands there");
+    assert_eq!((entry.message_id(), &entry.event), (given, &event));
 }
 
 /// The same event sent many times at once stands in one place.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use natter_model::event::{Actor, Body, Entry, Event, Signal, SignalBody};
+use natter_model::event::{Actor, Body, Entry, Event, Origin, Signal, SignalBody};
 use natter_model::id::{AccountId, ConversationId, EventId, Position};
 use natter_model::timestamp::Timestamp;
 
@@ -24,13 +24,14 @@ pub fn posted(conversation: ConversationId, content: &str) -> Event {
         conversation,
         actor: ana(),
         at: Timestamp::from_micros(1_763_028_300_123_456),
-        body: Body::Posted { content: content.to_owned(), attachment: None, client_id: None },
+        origin: Origin::Natter,
+        body: Body::Posted { message: None, content: content.to_owned(), attachment: None, client_id: None },
     }
 }
 
 /// Somebody begins or ceases to type.
 pub fn typing(conversation: ConversationId, is_typing: bool) -> Signal {
-    Signal { conversation, actor: ana(), body: SignalBody::Typing { is_typing } }
+    Signal { conversation, actor: ana(), origin: Origin::Natter, body: SignalBody::Typing { is_typing } }
 }
 
 fn ana() -> Actor {

@@ -1,7 +1,9 @@
 //! Following: what is heard live.
 
+use natter_proto::record;
+
 use super::Subject;
-use super::fixtures::{GARBAGE, conversation, hear, posted, say, typing};
+use super::fixtures::{GARBAGE, conversation, hear, posted, say, typing, within};
 use crate::port::{Heard, LogError};
 
 /// More than any feed keeps waiting.
@@ -94,5 +96,52 @@ pub async fn who_falls_behind_is_told(subject: &impl Subject) {
             Heard::Entry(entry) => assert_eq!(entry, missed),
             Heard::Signal(_) | Heard::Interrupted => {}
         }
+    }
+}
+
+/// Every event is heard by everybody who follows all, whatever the name; fillers say nothing.
+pub async fn who_follows_all_hears_every_conversation(subject: &impl Subject) {
+    let mut first = subject.log().follow_all("adapter").await.expect("all can be followed");
+    let mut second = subject.log().follow_all("adapter").await.expect("all can be followed");
+    let leaving = subject.log().follow_all("adapter").await.expect("all can be followed");
+    drop(leaving);
+    for n in 1..=3 {
+        subject.append_raw(conversation(n), &record::encode_filler()).await;
+        let said = say(subject, conversation(n), 1).await.remove(0);
+        for feed in [&mut first, &mut second] {
+            assert_eq!(hear(feed).await, Heard::Entry(said.clone()));
+        }
+    }
+}
+
+/// Those of another name hear it too.
+pub async fn a_signal_goes_to_one_of_those_who_share(subject: &impl Subject) {
+    let follow = async |name| subject.log().follow_all(name).await.expect("all can be followed");
+    let (mut one, mut other, mut alone) = (follow("adapter").await, follow("adapter").await, follow("mirror").await);
+    let n_signals = 20;
+    for n in 1..=n_signals {
+        subject.log().signal(&typing(conversation(n), true)).await.expect("it is signalled");
+    }
+    let everything: Vec<_> = (1..=n_signals).map(|n| Heard::Signal(typing(conversation(n), true))).collect();
+    let (mut shared, mut whole) = (Vec::new(), Vec::new());
+    for _ in 0..n_signals {
+        whole.push(hear(&mut alone).await);
+        let heard = async {
+            tokio::select! {
+                heard = one.next() => heard,
+                heard = other.next() => heard,
+            }
+        };
+        shared.push(within(heard).await.expect("the feed goes on"));
+    }
+    assert_eq!(whole, everything);
+    shared.sort_by_key(|heard| match heard {
+        Heard::Signal(signal) => Some(signal.conversation),
+        _ => None,
+    });
+    assert_eq!(shared, everything);
+    let last = say(subject, conversation(1), 1).await.remove(0);
+    for feed in [&mut one, &mut other, &mut alone] {
+        assert_eq!(hear(feed).await, Heard::Entry(last.clone()), "nobody hears a signal twice");
     }
 }
