@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::jws::Object;
 
-/// The name of the claim that names the account.
+/// The claim that names the account, unless another one is configured.
 pub const USER_ID: &str = "user_id";
 
 /// What a token is for.
@@ -50,8 +50,10 @@ pub struct Claims {
     pub expires_at: Timestamp,
     /// When the token was made, if it says so.
     pub issued_at: Option<Timestamp>,
-    /// Whose token it is. `None` if `user_id` is absent or cannot be the id of an account.
+    /// Whose token it is. `None` if the claim is absent or cannot be the id of an account.
     pub account: Option<AccountId>,
+    /// The claim that names the account is there, whatever it says.
+    pub names_user: bool,
     pub(crate) payload: Object,
 }
 
@@ -63,8 +65,8 @@ impl Claims {
 }
 
 /// simplejwt writes `user_id` as a string since 5.5, as a number before.
-pub(crate) fn account_of(payload: &Object) -> Option<AccountId> {
-    let id = match payload.get(USER_ID)? {
+pub(crate) fn account_of(payload: &Object, user_claim: &str) -> Option<AccountId> {
+    let id = match payload.get(user_claim)? {
         Value::String(text) => text.parse().ok()?,
         number => number.as_u64()?,
     };
@@ -79,7 +81,7 @@ mod tests {
 
     #[test]
     fn user_id_is_a_string_or_a_number() {
-        let account = |user_id: Value| account_of(&Object::from_iter([(USER_ID.to_owned(), user_id)]));
+        let account = |user_id: Value| account_of(&Object::from_iter([(USER_ID.to_owned(), user_id)]), USER_ID);
         assert_eq!(account(json!("7")), AccountId::new(7));
         assert_eq!(account(json!(7)), AccountId::new(7));
         for nobody in [
@@ -95,6 +97,6 @@ mod tests {
         ] {
             assert_eq!(account(nobody.clone()), None, "{nobody}");
         }
-        assert_eq!(account_of(&Object::new()), None);
+        assert_eq!(account_of(&Object::new(), USER_ID), None);
     }
 }

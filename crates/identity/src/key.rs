@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{AlgorithmFamily, DecodingKey, DecodingKeyKind, EncodingKey, crypto};
 
 /// The shortest shared secret that [`SigningKey::hmac`] takes, in bytes: as long as what HS256 makes of it.
@@ -23,16 +24,37 @@ pub enum KeyError {
     /// Not a key in PEM form, one of another algorithm, or two halves that do not belong together.
     #[error("the PEM key cannot be used with the signature algorithm")]
     BadPem,
+    /// A public key is no secret: whoever knows it could sign with it.
+    #[error("a key or certificate in PEM or SSH form is no shared secret")]
+    PemAsSecret,
 }
 
 /// A signature algorithm, parsed from its JOSE name: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512,
-/// ES256, ES384 or EdDSA (Ed25519). `none` is not among them.
+/// ES256, ES384 or EdDSA (Ed25519). `none` is not among them, nor is ES512, which the library does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Algorithm(jsonwebtoken::Algorithm);
 
 impl Algorithm {
     /// HMAC with SHA-256, simplejwt's default.
     pub const HS256: Self = Self(jsonwebtoken::Algorithm::HS256);
+
+    /// RSA with SHA-256, what providers of keys use if they do not say.
+    pub const RS256: Self = Self(jsonwebtoken::Algorithm::RS256);
+
+    /// Does it sign with a secret that all who verify know too?
+    pub fn is_shared(self) -> bool {
+        self.0.family() == AlgorithmFamily::Hmac
+    }
+
+    /// Does it sign with an RSA key?
+    pub fn is_rsa(self) -> bool {
+        self.0.family() == AlgorithmFamily::Rsa
+    }
+
+    /// How the library calls it.
+    pub(crate) fn library(self) -> jsonwebtoken::Algorithm {
+        self.0
+    }
 }
 
 impl FromStr for Algorithm {
@@ -73,14 +95,12 @@ impl SigningKey {
 
     /// A secret of any length for HS256, HS384 or HS512; [`KeyError::WrongKind`] with other algorithms.
     pub fn hmac_with(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
-        if algorithm.0.family() != AlgorithmFamily::Hmac {
-            return Err(KeyError::WrongKind);
-        }
-        Ok(Self::shared(algorithm, secret))
+        VerifyingKey::hmac(algorithm, secret)
+            .map(|verifying| Self { secret: EncodingKey::from_secret(secret), verifying })
     }
 
-    /// A key pair in PEM form: PKCS#8 (RSA also PKCS#1) and SubjectPublicKeyInfo. The halves are tried on each other.
-    pub fn pem(algorithm: Algorithm, private: &[u8], public: &[u8]) -> Result<Self, KeyError> {
+    /// A private key in PEM form: PKCS#8 (RSA also PKCS#1). Its public half is told by it.
+    pub fn pem(algorithm: Algorithm, private: &[u8]) -> Result<Self, KeyError> {
         let secret = match algorithm.0.family() {
             AlgorithmFamily::Hmac => return Err(KeyError::WrongKind),
             AlgorithmFamily::Rsa => EncodingKey::from_rsa_pem(private),
@@ -88,9 +108,17 @@ impl SigningKey {
             AlgorithmFamily::Ed => EncodingKey::from_ed_pem(private),
         }
         .map_err(|_| KeyError::BadPem)?;
-        let key = Self { secret, verifying: VerifyingKey::pem(algorithm, public)? };
+        let public = Jwk::from_encoding_key(&secret, algorithm.0).map_err(|_| KeyError::BadPem)?;
+        let public = DecodingKey::from_jwk(&public).map_err(|_| KeyError::BadPem)?;
+        let key = Self { secret, verifying: VerifyingKey::public(algorithm, public)? };
         let signature = key.try_sign(b"probe").map_err(|_| KeyError::BadPem)?;
         if key.verifying.accepts(b"probe", &signature) { Ok(key) } else { Err(KeyError::BadPem) }
+    }
+
+    /// The same key under a name, which tokens then carry as `kid`.
+    pub fn named(mut self, kid: impl Into<String>) -> Self {
+        self.verifying = self.verifying.named(kid);
+        self
     }
 
     /// The half that only verifies. With HMAC it is the secret itself.
@@ -104,7 +132,7 @@ impl SigningKey {
     }
 
     fn shared(algorithm: Algorithm, secret: &[u8]) -> Self {
-        let verifying = VerifyingKey { algorithm, key: DecodingKey::from_secret(secret) };
+        let verifying = VerifyingKey { algorithm, key: DecodingKey::from_secret(secret), kid: None };
         Self { secret: EncodingKey::from_secret(secret), verifying }
     }
 
@@ -124,6 +152,7 @@ impl fmt::Debug for SigningKey {
 pub struct VerifyingKey {
     algorithm: Algorithm,
     key: DecodingKey,
+    kid: Option<String>,
 }
 
 impl VerifyingKey {
@@ -134,8 +163,23 @@ impl VerifyingKey {
             AlgorithmFamily::Rsa => DecodingKey::from_rsa_pem(public),
             AlgorithmFamily::Ec => DecodingKey::from_ec_pem(public),
             AlgorithmFamily::Ed => DecodingKey::from_ed_pem(public),
+        };
+        Self::public(algorithm, key.map_err(|_| KeyError::BadPem)?)
+    }
+
+    /// A secret of any length for HS256, HS384 or HS512; [`KeyError::WrongKind`] with other algorithms.
+    pub fn hmac(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        if !algorithm.is_shared() {
+            return Err(KeyError::WrongKind);
         }
-        .map_err(|_| KeyError::BadPem)?;
+        if looks_public(secret) {
+            return Err(KeyError::PemAsSecret);
+        }
+        Ok(Self { algorithm, key: DecodingKey::from_secret(secret), kid: None })
+    }
+
+    /// A public key that was read already, tried out.
+    pub(crate) fn public(algorithm: Algorithm, key: DecodingKey) -> Result<Self, KeyError> {
         // jsonwebtoken slices 32 bytes off an Ed25519 key without looking at its length.
         if let (AlgorithmFamily::Ed, DecodingKeyKind::SecretOrDer(bytes)) = (key.family(), key.kind())
             && bytes.len() != 32
@@ -144,7 +188,13 @@ impl VerifyingKey {
         }
         // An error here is one of the key; a wrong signature is `Ok(false)`.
         crypto::verify("", b"probe", &key, algorithm.0).map_err(|_| KeyError::BadPem)?;
-        Ok(Self { algorithm, key })
+        Ok(Self { algorithm, key, kid: None })
+    }
+
+    /// The same key under a name: tokens with another `kid` are none of its.
+    pub fn named(mut self, kid: impl Into<String>) -> Self {
+        self.kid = Some(kid.into());
+        self
     }
 
     /// The one algorithm a token's header may name.
@@ -152,10 +202,21 @@ impl VerifyingKey {
         self.algorithm
     }
 
+    /// Its name, if it has one.
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
     /// Whether `signature`, unpadded base64url, is this key's signature of `message`. In constant time with HMAC.
     pub(crate) fn accepts(&self, message: &[u8], signature: &str) -> bool {
         crypto::verify(signature, message, &self.key, self.algorithm.0).unwrap_or(false)
     }
+}
+
+/// A key that others may know by its very form: as a secret it would let them sign.
+fn looks_public(secret: &[u8]) -> bool {
+    let text = secret.trim_ascii_start();
+    [&b"-----BEGIN "[..], b"ssh-", b"ecdsa-sha2-"].iter().any(|start| text.starts_with(start))
 }
 
 impl fmt::Debug for VerifyingKey {
@@ -177,6 +238,19 @@ mod tests {
     }
 
     #[test]
+    fn what_others_may_know_is_no_secret() {
+        for public in [
+            "-----BEGIN PUBLIC KEY-----\nMFkw",
+            "\n-----BEGIN CERTIFICATE-----",
+            "ssh-ed25519 AAAA",
+            "ecdsa-sha2-nistp256 AAAA",
+        ] {
+            assert_eq!(VerifyingKey::hmac(Algorithm::HS256, public.as_bytes()).err(), Some(KeyError::PemAsSecret));
+            assert_eq!(SigningKey::hmac_with(Algorithm::HS256, public.as_bytes()).err(), Some(KeyError::PemAsSecret));
+        }
+    }
+
+    #[test]
     fn a_key_never_prints_itself() {
         let key = SigningKey::hmac_unchecked(b"shibboleth");
         assert_eq!(
@@ -189,8 +263,8 @@ mod tests {
     fn a_key_fits_only_its_own_kind_of_algorithm() {
         let rs256: Algorithm = "RS256".parse().expect("a known name");
         assert_eq!(SigningKey::hmac_with(rs256, &[7; 32]).err(), Some(KeyError::WrongKind));
-        assert_eq!(SigningKey::pem(Algorithm::HS256, b"", b"").err(), Some(KeyError::WrongKind));
-        assert_eq!(SigningKey::pem(rs256, b"not pem", b"").err(), Some(KeyError::BadPem));
+        assert_eq!(SigningKey::pem(Algorithm::HS256, b"").err(), Some(KeyError::WrongKind));
+        assert_eq!(SigningKey::pem(rs256, b"not pem").err(), Some(KeyError::BadPem));
         for name in ["none", "None", "hs256", "ES512", ""] {
             assert_eq!(name.parse::<Algorithm>(), Err(KeyError::UnknownAlgorithm), "{name}");
         }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use natter_model::id::AccountId;
 use natter_model::timestamp::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::claims::{Claims, TokenType, USER_ID};
+use crate::claims::{Claims, TokenType};
 use crate::jws::{self, Object};
 use crate::key::SigningKey;
+use crate::verifier::VerifierSettings;
 
 /// The claims of a refresh token that an access token does not take over.
 const NOT_INHERITED: [&str; 4] = ["token_type", "exp", "iat", "jti"];
@@ -26,6 +27,16 @@ impl Default for Lifetimes {
     fn default() -> Self {
         Self { access: Duration::from_secs(3600), refresh: Duration::from_secs(172_800) }
     }
+}
+
+/// What a token tells of whom it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Username, e-mail address and types of profiles, as in the Django chat that the seed describes.
+    Account,
+    /// The account's id and its profile's, as in the later commits of that chat. An account has one profile here, under
+    /// the same id.
+    Profile,
 }
 
 /// Whom a token is for, and what it tells about them.
@@ -63,12 +74,24 @@ impl std::fmt::Debug for Minted {
 pub struct Minter {
     key: SigningKey,
     lifetimes: Lifetimes,
+    expected: VerifierSettings,
+    content: Content,
 }
 
 impl Minter {
     /// Tokens signed by `key`, good for `lifetimes`.
     pub fn new(key: &SigningKey, lifetimes: Lifetimes) -> Self {
-        Self { key: key.clone(), lifetimes }
+        Self::expecting(key, lifetimes, VerifierSettings::default())
+    }
+
+    /// The same for verifiers that demand an issuer or an audience, or read another claim than `user_id`.
+    pub fn expecting(key: &SigningKey, lifetimes: Lifetimes, expected: VerifierSettings) -> Self {
+        Self { key: key.clone(), lifetimes, expected, content: Content::Account }
+    }
+
+    /// The same minter, whose tokens tell this.
+    pub fn telling(&self, content: Content) -> Self {
+        Self { content, ..self.clone() }
     }
 
     /// As long as the longest of its tokens is good.
@@ -78,12 +101,12 @@ impl Minter {
 
     /// A new refresh token.
     pub fn refresh(&self, subject: &Subject, now: Timestamp) -> Minted {
-        self.mint(TokenType::Refresh, claims_of(subject), now)
+        self.mint(TokenType::Refresh, self.claims_of(subject), now)
     }
 
     /// A new access token.
     pub fn access(&self, subject: &Subject, now: Timestamp) -> Minted {
-        self.mint(TokenType::Access, claims_of(subject), now)
+        self.mint(TokenType::Access, self.claims_of(subject), now)
     }
 
     /// A new access token that says what this refresh token says, claims unknown here included.
@@ -107,26 +130,36 @@ impl Minter {
             ("iat".to_owned(), json!(issued)),
             ("jti".to_owned(), json!(jti)),
         ]);
+        let VerifierSettings { audience, issuer, .. } = &self.expected;
+        claims.extend(audience.as_ref().map(|audience| ("aud".to_owned(), json!(audience))));
+        claims.extend(issuer.as_ref().map(|issuer| ("iss".to_owned(), json!(issuer))));
         let expires_at = Timestamp::from_micros(expires.saturating_mul(1_000_000));
         Minted { token: jws::seal(&claims, &self.key), jti, expires_at }
     }
-}
 
-fn claims_of(subject: &Subject) -> Object {
-    let claim = |name: &str, value: Value| (name.to_owned(), value);
-    Object::from_iter([
-        claim(USER_ID, json!(subject.account.to_string())),
-        claim("username", json!(subject.username)),
-        claim("email", json!(subject.email)),
-        claim("account_id", json!(subject.account)),
-        claim("profile_types", json!(subject.profile_types)),
-    ])
+    fn claims_of(&self, subject: &Subject) -> Object {
+        let told = match self.content {
+            Content::Account => vec![
+                ("username", json!(subject.username)),
+                ("email", json!(subject.email)),
+                ("account_id", json!(subject.account)),
+                ("profile_types", json!(subject.profile_types)),
+            ],
+            Content::Profile => {
+                vec![("account_id", json!(subject.account)), ("current_profile", json!(subject.account))]
+            }
+        };
+        // Last, because it counts if it has the name of one of the others.
+        let user = (self.expected.user_claim.as_str(), json!(subject.account.to_string()));
+        told.into_iter().chain([user]).map(|(name, value)| (name.to_owned(), value)).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verifier::{Expected, TokenError, Verifier, VerifierSettings};
+    use crate::verifier::{Expected, TokenError, Verifier};
+    use serde_json::Value;
 
     const NOW: Timestamp = Timestamp::from_micros(1_763_031_819_900_000);
 
@@ -180,7 +213,7 @@ mod tests {
     #[test]
     fn an_access_token_inherits_what_its_refresh_token_says() {
         let (minter, verifier) = both();
-        let mut custom = claims_of(&ana());
+        let mut custom = minter.claims_of(&ana());
         custom.insert("current_profile".to_owned(), json!(5));
         let refresh = minter.mint(TokenType::Refresh, custom, NOW);
         let refresh_claims = verifier.verify(&refresh.token, Expected::Refresh, NOW).expect("good");
@@ -192,6 +225,38 @@ mod tests {
         assert_eq!(claims.get("iat"), Some(&json!(NOW.as_seconds() + 60)));
         assert_eq!(claims.get("exp"), Some(&json!(NOW.as_seconds() + 60 + 3600)));
         assert_ne!(claims.jti, refresh.jti);
+    }
+
+    #[test]
+    fn a_minted_token_has_what_its_verifiers_demand() {
+        let key = SigningKey::hmac(&[9; 32]).expect("long enough").named("2025");
+        let demanding = VerifierSettings {
+            audience: Some("chat".to_owned()),
+            issuer: Some("https://issuer.example".to_owned()),
+            user_claim: "sub".to_owned(),
+            ..VerifierSettings::default()
+        };
+        let minted = Minter::expecting(&key, Lifetimes::default(), demanding.clone()).access(&ana(), NOW);
+        let claims = Verifier::new(&key, demanding.clone()).verify(&minted.token, Expected::Access, NOW).expect("good");
+        assert_eq!((claims.account, claims.get("sub")), (Some(ana().account), Some(&json!("2"))));
+        assert_eq!(claims.get("user_id"), None);
+        let other = VerifierSettings { audience: Some("shop".to_owned()), ..demanding };
+        let refused = Verifier::new(&key, other).verify(&minted.token, Expected::Access, NOW);
+        assert_eq!(refused, Err(TokenError::Invalid));
+    }
+
+    #[test]
+    fn a_token_of_the_later_commits_tells_of_the_profile() {
+        let (minter, verifier) = both();
+        let minted = minter.telling(Content::Profile).access(&ana(), NOW);
+        let claims = verifier.verify(&minted.token, Expected::Access, NOW).expect("good");
+        assert_eq!(
+            Value::Object(claims.payload),
+            json!({
+                "token_type": "access", "exp": 1_763_035_419, "iat": 1_763_031_819, "jti": minted.jti,
+                "user_id": "2", "account_id": 2, "current_profile": 2,
+            })
+        );
     }
 
     #[test]

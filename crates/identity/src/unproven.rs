@@ -11,7 +11,7 @@ use crate::jws;
 pub struct Unproven {
     /// The token's id.
     pub jti: String,
-    /// Whose it says to be.
+    /// Whose it says to be, if it is one that names its user by `user_id`.
     pub account: Option<AccountId>,
     /// When it ends by itself, if it says so.
     pub expires_at: Option<Timestamp>,
@@ -23,7 +23,7 @@ pub fn read(token: &str) -> Option<Unproven> {
     let expires_at = payload.get("exp").and_then(serde_json::Value::as_i64);
     Some(Unproven {
         jti: payload.get("jti")?.as_str()?.to_owned(),
-        account: claims::account_of(&payload),
+        account: claims::account_of(&payload, claims::USER_ID),
         expires_at: expires_at.map(|seconds| Timestamp::from_micros(seconds.saturating_mul(1_000_000))),
     })
 }

@@ -3,9 +3,10 @@
 use natter_model::timestamp::Timestamp;
 use serde_json::Value;
 
-use crate::claims::{self, Claims, TokenType};
-use crate::jws::{self, Object};
-use crate::key::{SigningKey, VerifyingKey};
+use crate::claims::{self, Claims, TokenType, USER_ID};
+use crate::jws::Object;
+use crate::key::SigningKey;
+use crate::key_set::KeySet;
 
 /// The end of year 9999, the last second that Python's `datetime` holds.
 const LAST_SECOND: i64 = 253_402_300_799;
@@ -15,7 +16,7 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 /// Why a token is refused. `Display` gives simplejwt's text, which clients see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Malformed, not signed by the key, not good yet, or with a claim of the wrong kind.
+    /// Malformed, not signed by any of the keys, not good yet, or with a claim of the wrong kind.
     #[error("Token is invalid")]
     Invalid,
     /// Was good once.
@@ -49,8 +50,8 @@ pub enum Expected {
     Any,
 }
 
-/// What is demanded beyond a signature. The default demands nothing and allows no leeway.
-#[derive(Debug, Clone, Default)]
+/// What is demanded beyond a signature. The default demands nothing, allows no leeway, and reads `user_id`.
+#[derive(Debug, Clone)]
 pub struct VerifierSettings {
     /// How far the clocks of signer and verifier may differ, in seconds. Default 0.
     pub leeway_seconds: u32,
@@ -58,24 +59,37 @@ pub struct VerifierSettings {
     pub audience: Option<String>,
     /// What `iss` must be. Default: `iss` is not looked at.
     pub issuer: Option<String>,
+    /// The claim that names the account. Default [`USER_ID`].
+    pub user_claim: String,
 }
 
-/// Verifies tokens signed with one key. Cheap to share behind an `Arc`; keeps nothing about the tokens it has seen.
+impl Default for VerifierSettings {
+    fn default() -> Self {
+        Self { leeway_seconds: 0, audience: None, issuer: None, user_claim: USER_ID.to_owned() }
+    }
+}
+
+/// Verifies tokens. Cheap to share behind an `Arc`; keeps nothing about the tokens it has seen.
 #[derive(Debug, Clone)]
 pub struct Verifier {
-    key: VerifyingKey,
+    keys: KeySet,
     settings: VerifierSettings,
 }
 
 impl Verifier {
     /// For tokens that `key` signs.
     pub fn new(key: &SigningKey, settings: VerifierSettings) -> Self {
-        Self::with_public_key(key.verifying_key().clone(), settings)
+        Self::with_keys(KeySet::new([key.verifying_key().clone()]), settings)
     }
 
-    /// For services that verify but never sign.
-    pub fn with_public_key(key: VerifyingKey, settings: VerifierSettings) -> Self {
-        Self { key, settings }
+    /// For tokens that one of these keys has signed.
+    pub fn with_keys(keys: KeySet, settings: VerifierSettings) -> Self {
+        Self { keys, settings }
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &KeySet {
+        &self.keys
     }
 
     /// The token's claims, if all is in order at `now`. Where refresh tokens can be revoked, use [`Verifier::decode`].
@@ -86,7 +100,7 @@ impl Verifier {
     /// The first half of [`Verifier::verify`]: signature and times. The blacklist is asked between the halves, so that
     /// what a client is told does not depend on who asks it.
     pub fn decode(&self, token: &str, now: Timestamp) -> Result<Decoded, TokenError> {
-        let payload = jws::open(token, &self.key).ok_or(TokenError::Invalid)?;
+        let payload = self.keys.open(token).ok_or(TokenError::Invalid)?;
         let leeway = i64::from(self.settings.leeway_seconds) * MICROS_PER_SECOND;
         let earliest = Timestamp::from_micros(now.as_micros().saturating_sub(leeway));
         let latest = Timestamp::from_micros(now.as_micros().saturating_add(leeway));
@@ -102,7 +116,7 @@ impl Verifier {
         }
         let are_strings = ["sub", "jti"].iter().all(|name| payload.get(*name).is_none_or(Value::is_string));
         if are_strings && self.is_from_issuer(&payload) && self.is_for_audience(&payload) {
-            Ok(Decoded { payload, issued_at, expires_at })
+            Ok(Decoded { payload, issued_at, expires_at, user_claim: self.settings.user_claim.clone() })
         } else {
             Err(TokenError::Invalid)
         }
@@ -129,6 +143,7 @@ pub struct Decoded {
     payload: Object,
     issued_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
+    user_claim: String,
 }
 
 impl Decoded {
@@ -154,8 +169,10 @@ impl Decoded {
                 return Err(TokenError::WrongType);
             }
         }
-        let account = claims::account_of(&self.payload);
-        Ok(Claims { token_type, jti, expires_at, issued_at: self.issued_at, account, payload: self.payload })
+        let account = claims::account_of(&self.payload, &self.user_claim);
+        let names_user = self.payload.contains_key(&self.user_claim);
+        let (issued_at, payload) = (self.issued_at, self.payload);
+        Ok(Claims { token_type, jti, expires_at, issued_at, account, names_user, payload })
     }
 }
 
