@@ -73,6 +73,21 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// What it is called in metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Message { .. } => "message",
+            Self::Read { .. } => "read",
+            Self::Typing { .. } => "typing",
+            Self::Edit { .. } => "edit",
+            Self::Delete { .. } => "delete",
+            Self::Ping => "ping",
+            Self::Auth { .. } => "auth",
+        }
+    }
+}
+
 /// A token, which no log shows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BearerToken(String);

@@ -18,8 +18,8 @@ pub fn event(entry: &Entry) -> Option<String> {
     let at = entry.event.at.to_frame();
     let seq = entry.position;
     let frame = match &entry.event.body {
-        Body::Posted { content, attachment, .. } => Frame::ChatMessage {
-            message_id: seq,
+        Body::Posted { message, content, attachment, .. } => Frame::ChatMessage {
+            message_id: message.map_or(seq, Position::from),
             sender: name,
             sender_id: id,
             sender_name: name,

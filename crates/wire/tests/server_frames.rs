@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use natter_model::event::{Actor, Body, Entry, Event, Signal, SignalBody};
+use natter_model::event::{Actor, Body, Entry, Event, Origin, Signal, SignalBody};
 use natter_model::id::{AccountId, ConversationId, EventId, MessageId, Position};
 use natter_model::timestamp::Timestamp;
 use natter_wire::problem::{Deed, Problem};
@@ -18,7 +18,7 @@ fn actor() -> Actor {
 
 fn told(body: Body) -> Value {
     let conversation = ConversationId::new(1).expect("an id");
-    let event = Event { id: EventId::fresh(), conversation, actor: actor(), at: AT, body };
+    let event = Event { id: EventId::fresh(), conversation, actor: actor(), at: AT, origin: Origin::Natter, body };
     let entry = Entry { position: Position::new(7), previous: Position::START, event };
     server::event(&entry).map_or(Value::Null, |frame| parsed(&frame))
 }
@@ -33,15 +33,24 @@ fn message() -> MessageId {
 
 #[test]
 fn a_post_carries_both_dialects() {
-    let body = Body::Posted { content: " hi ".to_owned(), attachment: None, client_id: Some("c".to_owned()) };
+    let body =
+        Body::Posted { message: None, content: " hi ".to_owned(), attachment: None, client_id: Some("c".to_owned()) };
     let expected = json!({
         "type": "chat_message", "message_id": 7, "sender": "john_doe", "sender_id": 2, "sender_name": "john_doe",
         "content": " hi ", "timestamp": "2025-11-13 10:05:00.123456+00:00", "seq": 7,
     });
     assert_eq!(told(body), expected);
-    let body =
-        Body::Posted { content: String::new(), attachment: Some("chat_attachments/a b.pdf".into()), client_id: None };
+    let body = Body::Posted {
+        message: None,
+        content: String::new(),
+        attachment: Some("chat_attachments/a b.pdf".into()),
+        client_id: None,
+    };
     assert_eq!(told(body)["attachment"], "/media/chat_attachments/a%20b.pdf");
+    let body =
+        Body::Posted { message: Some(message()), content: "from afar".to_owned(), attachment: None, client_id: None };
+    let frame = told(body);
+    assert_eq!((&frame["message_id"], &frame["seq"]), (&json!(5), &json!(7)), "another system gave it its id");
 }
 
 #[test]
@@ -62,7 +71,8 @@ fn other_events_name_the_message_and_the_actor() {
 #[test]
 fn what_only_one_socket_hears() {
     let conversation = ConversationId::new(1).expect("an id");
-    let typing = Signal { conversation, actor: actor(), body: SignalBody::Typing { is_typing: true } };
+    let typing =
+        Signal { conversation, actor: actor(), origin: Origin::Natter, body: SignalBody::Typing { is_typing: true } };
     let expected = json!({"type": "typing", "username": "john_doe", "profile_id": 2, "is_typing": true});
     assert_eq!(parsed(&server::signal(&typing)), expected);
     let ack = json!({"type": "ack", "client_id": "c-1", "message_id": 7,

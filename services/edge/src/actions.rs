@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use natter_log::port::{Log, LogError};
-use natter_model::event::{Actor, Body, Event, Signal, SignalBody};
+use natter_model::event::{Actor, Body, Event, Origin, Signal, SignalBody};
 use natter_model::id::{AccountId, ConversationId, EventId, MessageId, Position};
 use natter_model::text;
 use natter_model::timestamp::Timestamp;
@@ -12,7 +12,7 @@ use natter_proto::v1::messages_client::MessagesClient;
 use tokio::time::Instant;
 use tonic::transport::Channel;
 
-use crate::metrics;
+use crate::metrics::{self, Outcome};
 use crate::persistence::{Persistence, Posted};
 use crate::resend::Resends;
 
@@ -117,7 +117,7 @@ impl Actions {
             }
             None => EventId::fresh(),
         };
-        self.append(id, actor, conversation, Body::Posted { content, attachment, client_id }).await
+        self.append(id, actor, conversation, Body::Posted { message: None, content, attachment, client_id }).await
     }
 
     /// Changes what the actor's own message says. `content` is stripped.
@@ -165,7 +165,12 @@ impl Actions {
         conversation: ConversationId,
         is_typing: bool,
     ) -> Result<(), ActionError> {
-        let signal = Signal { conversation, actor: actor.clone(), body: SignalBody::Typing { is_typing } };
+        let signal = Signal {
+            conversation,
+            actor: actor.clone(),
+            origin: Origin::Natter,
+            body: SignalBody::Typing { is_typing },
+        };
         self.log.signal(&signal).await.map_err(refused)
     }
 
@@ -218,10 +223,15 @@ impl Actions {
         body: Body,
     ) -> Result<Done, ActionError> {
         let at = Timestamp::now();
-        let event = Event { id, conversation, actor: actor.clone(), at, body };
+        let event = Event { id, conversation, actor: actor.clone(), at, origin: Origin::Natter, body };
         let begun = Instant::now();
         let appended = self.log.append(&event).await;
-        metrics::appended(begun.elapsed());
+        let outcome = match &appended {
+            Ok(_) => Outcome::Taken,
+            Err(LogError::TooLarge) => Outcome::Refused,
+            Err(_) => Outcome::Failed,
+        };
+        metrics::appended(outcome, begun.elapsed());
         let appended = appended.map_err(refused)?;
         if !appended.duplicate {
             return Ok(Done { position: appended.position, at, duplicate: false });

@@ -7,6 +7,7 @@ use tonic::transport::Channel;
 
 use crate::actions::Actions;
 use crate::auth::Auth;
+use crate::config::dialect::Dialect;
 use crate::gate::Gate;
 use crate::limits::Limits;
 use crate::lobby::Lobby;
@@ -28,6 +29,8 @@ pub(crate) struct App {
     pub limits: Arc<Limits>,
     /// Proxies between the clients and here.
     pub n_proxies: u8,
+    /// How REST answers.
+    pub dialect: Dialect,
     /// The open rooms.
     pub lobby: Lobby,
     /// The open sockets.

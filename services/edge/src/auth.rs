@@ -1,7 +1,8 @@
 //! A token in, whose it is and for how long out.
 
 use natter_identity::claims::Claims;
-use natter_identity::verifier::{Expected, TokenError, Verifier};
+use natter_identity::verifier::{Expected, TokenError};
+use natter_keys::Tokens;
 use natter_model::id::AccountId;
 use natter_model::timestamp::Timestamp;
 
@@ -12,7 +13,7 @@ use crate::rights::Rights;
 /// All that decides whether a token is good.
 pub(crate) struct Auth {
     /// Whose tokens are accepted.
-    pub verifier: Verifier,
+    pub tokens: Tokens,
     /// Who may be where.
     pub gate: Gate,
     /// What has been taken back.
@@ -32,8 +33,8 @@ pub(crate) struct Token {
 
 impl Auth {
     /// Whose token it is. Refused if it is no access token, expired, revoked, or nobody's.
-    pub(crate) fn check(&self, token: &str) -> Result<(AccountId, Token), Goodbye> {
-        let claims = self.verifier.verify(token, Expected::Access, Timestamp::now())?;
+    pub(crate) async fn check(&self, token: &str) -> Result<(AccountId, Token), Goodbye> {
+        let claims = self.tokens.verify(token, Expected::Access).await?;
         let account = claims.account.ok_or(Goodbye::NoSuchAccount)?;
         let token = Token::of(&claims);
         if self.rights.is_revoked(account, &token) {

@@ -1,11 +1,13 @@
 //! The knobs of the edge.
 
+pub mod dialect;
 pub mod limits;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::dialect::Dialect;
 use crate::config::limits::LimitsConfig;
 
 /// What an edge can be told. [`EdgeConfig::default`] is what it does untold.
@@ -14,6 +16,11 @@ pub struct EdgeConfig {
     /// Address for clients: WebSocket and REST. Port 0 takes a free one.
     #[arg(long, env = "EDGE_LISTEN", default_value_t = EdgeConfig::default().listen)]
     pub listen: SocketAddr,
+
+    /// How REST answers, and what tokens tell: as the Django chat at the time of the seed, or as in its later commits, whose
+    /// front end needs that. Sockets say the keys of both at once.
+    #[arg(long, env = "EDGE_DIALECT", default_value_t = EdgeConfig::default().dialect, value_enum)]
+    pub dialect: Dialect,
 
     /// Frames of a conversation kept in memory while somebody is there. A client further behind is served from the
     /// log, at its own pace. A frame takes 100 to 500 bytes.
@@ -90,6 +97,7 @@ impl Default for EdgeConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8000)),
+            dialect: Dialect::Seed,
             window_frames: 256,
             room_linger_seconds: 30,
             admission_seconds: 5,

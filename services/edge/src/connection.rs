@@ -14,6 +14,7 @@ use tokio::time::{self, Instant};
 use tracing::debug;
 
 use crate::cursor::{Cursor, Next};
+use crate::gate::Admission;
 use crate::goodbye::Goodbye;
 use crate::metrics;
 use crate::outbox::Outbox;
@@ -33,6 +34,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(crate) struct Connection {
     /// The socket after its handshake.
     pub socket: WebSocket,
+    /// What lets its owner be here.
+    pub admission: Admission,
     /// What it does.
     pub session: Session,
     /// What it gets.
@@ -50,20 +53,23 @@ impl Connection {
     /// Runs until the client leaves, the conversation is deleted, or this edge drains.
     // No `async fn`: its future would keep room for what is moved into the parts until it ends.
     pub(crate) fn run(self) -> impl Future<Output = ()> + Send {
-        let Self { socket, mut session, mut cursor, greeting, place } = self;
+        let Self { socket, admission, mut session, mut cursor, greeting, place } = self;
         let (mut sink, mut stream) = socket.split();
         let outbox = Outbox::with(greeting);
         let pulse = place.pulse();
         let pass = session.pass();
         async move {
+            Box::pin(place.turn()).await;
             let goodbye = tokio::select! {
                 goodbye = listen(&mut stream, &mut session, &outbox, &pulse, &place) => goodbye,
                 goodbye = speak(&mut sink, &mut cursor, &outbox, &pulse) => goodbye,
                 goodbye = pass.ends(|| pulse.look()) => goodbye,
             };
             debug!(conversation = %session.conversation(), account = %session.account(), %goodbye, "connection ended");
+            Box::pin(place.turn()).await;
             // The room need not wait for the farewell.
             drop((session, cursor));
+            Box::pin(pass.remember(admission)).await;
             Box::pin(part(sink, stream, outbox.rest(), goodbye)).await;
         }
     }
@@ -89,15 +95,21 @@ async fn listen(stream: &mut Stream, session: &mut Session, outbox: &Outbox, pul
             None => return Goodbye::Gone,
         };
         pulse.beat();
-        metrics::frame_received();
         let reply = match message {
             Message::Text(text) if text.len() > MAX_FRAME_BYTES => {
+                metrics::frame_received(metrics::OTHER);
                 Some(Box::pin(session.refuse(Problem::FrameTooLarge(MAX_FRAME_BYTES))).await)
             }
             // Boxed, so that an idle connection has no room set aside for it.
             Message::Text(text) => Box::pin(session.handle(&text)).await,
-            Message::Binary(_) => Some(Box::pin(session.refuse(Problem::BinaryFrame)).await),
-            Message::Ping(_) | Message::Pong(_) => None,
+            Message::Binary(_) => {
+                metrics::frame_received(metrics::OTHER);
+                Some(Box::pin(session.refuse(Problem::BinaryFrame)).await)
+            }
+            Message::Ping(_) | Message::Pong(_) => {
+                metrics::frame_received(metrics::PROTOCOL);
+                None
+            }
             Message::Close(_) => return Goodbye::Left,
         };
         let Some(reply) = reply else { continue };
@@ -117,21 +129,22 @@ async fn speak(sink: &mut Sink, cursor: &mut Cursor, outbox: &Outbox, pulse: &Pu
         let mut next = pin!(cursor.next());
         let mut is_waiting = true;
         while is_waiting {
-            let messages: Vec<Message> = tokio::select! {
+            let (kind, messages): (_, Vec<Message>) = tokio::select! {
                 // In this order, so that an answer comes before what happened after the question, and the greeting first.
                 biased;
-                replies = outbox.take() => replies.into_iter().map(Message::Text).collect(),
-                _ = pings.tick() => vec![Message::Ping(Bytes::new())],
+                replies = outbox.take() => (metrics::REPLY, replies.into_iter().map(Message::Text).collect()),
+                _ = pings.tick() => (metrics::PROTOCOL, vec![Message::Ping(Bytes::new())]),
                 next = &mut next => {
                     is_waiting = false;
                     match next {
-                        Next::Frames(frames) => frames.into_iter().map(Message::Text).collect(),
+                        Next::Frames(frames) => (metrics::EVENT, frames.into_iter().map(Message::Text).collect()),
                         Next::Deleted => return Goodbye::ConversationDeleted,
                         Next::Removed => return Goodbye::NotAParticipant,
                         Next::Closed => return Goodbye::Unavailable,
                     }
                 }
             };
+            metrics::frames_sent(kind, messages.len());
             if write(sink, messages, pulse).await.is_err() {
                 return Goodbye::Gone;
             }
@@ -140,7 +153,6 @@ async fn speak(sink: &mut Sink, cursor: &mut Cursor, outbox: &Outbox, pulse: &Pu
 }
 
 async fn write(sink: &mut Sink, messages: Vec<Message>, pulse: &Pulse) -> Result<(), axum::Error> {
-    metrics::frames_sent(messages.len());
     let _writing = pulse.writing();
     for message in messages {
         sink.feed(message).await?;

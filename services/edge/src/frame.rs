@@ -20,7 +20,7 @@ pub(crate) struct Frame {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
     /// A message was posted.
-    Posted { sender: AccountId },
+    Posted { message: MessageId, sender: AccountId },
     /// A message was taken back, if `by` had sent it.
     Deleted { message: MessageId, by: AccountId },
     /// Somebody takes part no longer. Has no text, and nobody gets it.
@@ -40,7 +40,9 @@ impl Frame {
         let text = server::event(entry).unwrap_or_default().into();
         let by = entry.event.actor.id;
         let kind = match entry.event.body {
-            Body::Posted { .. } => Kind::Posted { sender: by },
+            Body::Posted { .. } => {
+                entry.message_id().map_or(Kind::OtherEvent, |message| Kind::Posted { message, sender: by })
+            }
             Body::Deleted { message } => Kind::Deleted { message, by },
             Body::ParticipantRemoved => Kind::Removed { account: by },
             Body::Edited { .. } | Body::Read { .. } | Body::ConversationDeleted => Kind::OtherEvent,

@@ -15,6 +15,7 @@ use tonic::transport::Channel;
 
 use crate::auth::Token;
 use crate::config::EdgeConfig;
+use crate::metrics;
 
 /// Answers remembered at once, of each kind. Some 200 bytes each.
 const REMEMBERED: u64 = 100_000;
@@ -98,6 +99,10 @@ impl Gate {
         if self.deleted.contains_key(&conversation) || self.removed.contains_key(&key) {
             return self.ask(account, conversation, token).await;
         }
+        if let Some(known) = self.admissions.get(&key).await {
+            metrics::admitted_from_memory();
+            return Ok(known);
+        }
         let asked = self.admissions.try_get_with(key, self.ask(account, conversation, token)).await;
         match asked.map_err(|error| GateError::clone(&error)) {
             // Perhaps the token of somebody else who asked at the same moment.
@@ -107,24 +112,30 @@ impl Gate {
     }
 
     /// Checks the admission of somebody who got their place in the conversation's room after it: of those who were removed
-    /// before `opened_at`, the room knows nothing. Where the admission may be from before, authz is asked again.
+    /// before `opened_at`, the room knows nothing. Where the admission may be from before, authz is asked again. Returns the
+    /// admission that counts.
     pub(crate) async fn confirm(
         &self,
         admission: Admission,
         conversation: ConversationId,
         token: &Token,
         opened_at: Instant,
-    ) -> Result<(), GateError> {
+    ) -> Result<Admission, GateError> {
         let account = admission.actor.id;
         let removed_at = self.removed.get(&(account, conversation)).await;
         if admission.asked_at >= opened_at && removed_at.is_none_or(|removed_at| admission.asked_at >= removed_at) {
-            return Ok(());
+            return Ok(admission);
         }
         let again = self.ask(account, conversation, token).await?;
         if removed_at.is_none() {
-            self.admissions.insert((account, conversation), again).await;
+            self.remember(again.clone(), conversation).await;
         }
-        Ok(())
+        Ok(again)
+    }
+
+    /// This admission is as good as new.
+    pub(crate) async fn remember(&self, admission: Admission, conversation: ConversationId) {
+        self.admissions.insert((admission.actor.id, conversation), admission).await;
     }
 
     /// The account, active or not. `None`: there is no such account.
@@ -175,7 +186,9 @@ impl Gate {
             jti: token.jti.to_string(),
             issued_at_s: token.issued_at_s,
         };
-        let reply = self.authz().admit(request).await.map_err(|status| unavailable(&status))?.into_inner();
+        let reply = self.authz().admit(request).await;
+        metrics::admission_asked(asked_at.elapsed());
+        let reply = reply.map_err(|status| unavailable(&status))?.into_inner();
         match reply.verdict() {
             Verdict::Admitted => {
                 let username = reply.account.ok_or_else(senseless)?.username;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use natter_identity::verifier::TokenError;
+use natter_keys::Unverified;
 use natter_wire::close::CloseCode;
 use natter_wire::retry::close_reason;
 
@@ -92,6 +93,11 @@ impl Goodbye {
         }
     }
 
+    /// Would coming back the same way end the same way?
+    pub(crate) fn is_final(&self) -> bool {
+        self.retry_after().is_none()
+    }
+
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Draining | Self::TooSlow => Some(retry::when_draining()),
@@ -116,6 +122,15 @@ impl From<GateError> for Goodbye {
             GateError::NotAParticipant => Self::NotAParticipant,
             GateError::TokenRevoked => Self::BadToken(TokenError::Blacklisted),
             GateError::Unavailable(_) => Self::Unavailable,
+        }
+    }
+}
+
+impl From<Unverified> for Goodbye {
+    fn from(unverified: Unverified) -> Self {
+        match unverified {
+            Unverified::Refused(error) => Self::BadToken(error),
+            Unverified::Away => Self::Unavailable,
         }
     }
 }

@@ -4,11 +4,13 @@ mod actions;
 mod app;
 mod auth;
 mod batches;
+mod breaker;
 mod bucket;
 mod client_address;
 pub mod config;
 mod connection;
 mod cursor;
+mod door;
 mod frame;
 mod gate;
 mod goodbye;
@@ -34,6 +36,7 @@ mod session;
 mod sockets;
 #[cfg(test)]
 mod testing;
+mod turnstile;
 mod upgrade;
 mod window;
 
@@ -44,7 +47,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use natter_identity::verifier::Verifier;
+use natter_keys::Tokens;
 use natter_log::port::Log;
 use natter_proto::v1::authz_client::AuthzClient;
 use natter_proto::v1::messages_client::MessagesClient;
@@ -58,6 +61,7 @@ use crate::actions::Actions;
 use crate::app::App;
 use crate::auth::Auth;
 use crate::config::EdgeConfig;
+use crate::door::Door;
 use crate::gate::Gate;
 use crate::limits::Limits;
 use crate::listener::Bounds;
@@ -82,12 +86,13 @@ pub struct Ports {
     /// Leads to persistence. Calls over it have a deadline.
     pub messages: Channel,
     /// Whose tokens are accepted.
-    pub verifier: Verifier,
+    pub tokens: Tokens,
 }
 
 /// An edge that has its port, and serves once told to.
 pub struct Edge {
     listener: TcpListener,
+    door: Door,
     address: SocketAddr,
     config: EdgeConfig,
     media: Option<Media>,
@@ -131,6 +136,7 @@ impl Edge {
         let address = listener.local_addr().map_err(refused)?;
         Ok(Self {
             listener,
+            door: Door::open(),
             address,
             config,
             media,
@@ -160,7 +166,7 @@ impl Edge {
     pub async fn serve(self, drain: CancellationToken, tasks: TaskTracker) {
         let stop_rooms = CancellationToken::new();
         let _stop_rooms_in_any_case = stop_rooms.clone().drop_guard();
-        let Ports { log, authz, messages, verifier } = self.ports;
+        let Ports { log, authz, messages, tokens: good_tokens } = self.ports;
         let messages = MessagesClient::new(messages);
         let stop = CancellationToken::new();
         let sockets = Sockets::new(&self.config, stop.clone(), self.is_crowded);
@@ -171,7 +177,7 @@ impl Edge {
         let lobby =
             Lobby::open(Arc::clone(&log), Arc::clone(&persistence), gate.clone(), &self.config, stop_rooms, &tasks);
         let rights = self.rights;
-        let auth = Auth { verifier, gate: gate.clone(), rights: rights.clone() };
+        let auth = Auth { tokens: good_tokens, gate: gate.clone(), rights: rights.clone() };
         let app = App {
             auth: Arc::new(auth),
             gate: gate.clone(),
@@ -180,11 +186,12 @@ impl Edge {
             lobby: lobby.clone(),
             limits: Limits::new(&self.config.limits),
             n_proxies: self.config.limits.proxies,
+            dialect: self.config.dialect,
             sockets: sockets.clone(),
             media: self.media,
         };
         let serving = async {
-            listener::serve(self.listener, http::router(app), bounds, stop.clone()).await;
+            listener::serve(self.listener, http::router(app), bounds, stop.clone(), self.door.handle()).await;
             // A handshake that was answered at the last moment is counted already.
             sockets.gone().await;
         };

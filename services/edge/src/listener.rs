@@ -14,11 +14,12 @@ use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::Handle;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tower::ServiceExt as _;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use crate::client_address::Peer;
 use crate::metrics;
@@ -56,11 +57,34 @@ pub(crate) struct Bounds {
     pub unsent_bytes: u32,
 }
 
-/// Serves `router` until `drain` is cancelled, within these bounds; sockets, once they are such, do not count. Returns
-/// when all requests are answered.
-pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, drain: CancellationToken) {
-    let connections = TaskTracker::new();
-    let refusals = TaskTracker::new();
+/// Serves `router` at the door until `drain` is cancelled, within these bounds; sockets, once they are such, do not count.
+/// Returns when all requests are answered.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    bounds: Bounds,
+    drain: CancellationToken,
+    door: &Handle,
+) {
+    let (connections, refusals) = (TaskTracker::new(), TaskTracker::new());
+    let accepting = accept(listener, router, bounds, drain, connections.clone(), refusals.clone());
+    if let Err(error) = AbortOnDropHandle::new(door.spawn(accepting)).await {
+        error!(%error, "no more connections are accepted");
+    }
+    for tracker in [connections, refusals] {
+        tracker.close();
+        tracker.wait().await;
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    bounds: Bounds,
+    drain: CancellationToken,
+    connections: TaskTracker,
+    refusals: TaskTracker,
+) {
     while let Some(accepted) = drain.run_until_cancelled(listener.accept()).await {
         let (stream, peer) = match accepted {
             Ok((stream, peer)) => (stream, Peer(peer.ip())),
@@ -80,11 +104,6 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
         if refusals.len() < MAX_REFUSALS {
             refusals.spawn(refuse(stream));
         }
-    }
-    drop(listener);
-    for tracker in [connections, refusals] {
-        tracker.close();
-        tracker.wait().await;
     }
 }
 
@@ -162,7 +181,7 @@ mod tests {
         let address = listener.local_addr().expect("an address");
         let router = Router::new().route("/", axum::routing::get(async || "served"));
         let bounds = Bounds { max_connections, unsent_bytes: 65_536 };
-        (address, serve(listener, router, bounds, drain))
+        (address, async move { serve(listener, router, bounds, drain, &Handle::current()).await })
     }
 
     #[tokio::test]

@@ -14,11 +14,10 @@ use natter_host::lifecycle::Lifecycle;
 use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
-use natter_host::{cli, listen, metrics, telemetry};
-use natter_identity::key::SigningKey;
-use natter_identity::verifier::{Verifier, VerifierSettings};
+use natter_host::{cli, listen, metrics, probe, telemetry};
+use natter_keys::Keys;
 use natter_log::port::Log as _;
-use natter_log_nats::{JetStream, State};
+use natter_log_nats::{Access, JetStream, State};
 use natter_proto::v1::authz_server;
 use natter_proto::v1::messages_server;
 
@@ -30,6 +29,8 @@ const AUTHZ: &str = "authz";
 /// That authz has told which rights have ended.
 const RIGHTS: &str = "rights";
 const PERSISTENCE: &str = "persistence";
+/// That every place which keys of tokens come from has given some.
+const KEYS: &str = "keys";
 const ROOM: &str = "room";
 
 #[tokio::main]
@@ -40,26 +41,32 @@ async fn main() -> ExitCode {
 async fn run(mut settings: Settings) -> anyhow::Result<()> {
     #[cfg(feature = "failpoints")]
     let _failpoints = fail::FailScenario::setup();
+    if settings.host.probe {
+        return probe::ask(settings.ops_listen);
+    }
     telemetry::init(&settings.host.telemetry)?;
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let wanted = settings.edge.max_connections;
     settings.edge.max_connections = open_files.connections(wanted);
-    let key = &settings.signing_key;
-    let key = SigningKey::hmac(&key.require()?).map_err(|error| key.refused(error))?;
+    let keys = Keys::open(&settings.tokens, settings.tokens.signing_key()?.as_ref())?;
+    let good_tokens = keys.tokens();
     let authz = Peer::new("AUTHZ_URL", &settings.authz_url, authz_server::SERVICE_NAME)?;
     let persistence = Peer::new("PERSISTENCE_URL", &settings.persistence_url, messages_server::SERVICE_NAME)?;
-    let log = JetStream::connect(settings.nats_url.expose()).await;
+    let nats = &settings.nats;
+    let access = Access::at(nats.url.expose(), "edge").roots(nats.roots()?);
+    let access = access.seed(nats.seed()?).map_err(|error| nats.seed_refused(error))?;
+    let log = JetStream::connect(&access).await;
     let log = Arc::new(log.map_err(|error| Misconfigured::new("NATS_URL", error))?);
     let link = log.state();
 
     let lifecycle = Lifecycle::from_signals(settings.host.drain()).context("listening to signals")?;
-    let readiness = Readiness::new(&[NATS, AUTHZ, RIGHTS, PERSISTENCE], lifecycle.drain());
+    let readiness = Readiness::new(&[NATS, AUTHZ, RIGHTS, PERSISTENCE, KEYS], lifecycle.drain());
     let ports = Ports {
         log: log.clone(),
         authz: authz.channel(),
         messages: persistence.channel(),
-        verifier: Verifier::new(&key, VerifierSettings::default()),
+        tokens: good_tokens.clone(),
     };
     let edge = Edge::bind(settings.edge, ports).await.map_err(refused)?;
     let ops = Ops::bind("EDGE_OPS_LISTEN", settings.ops_listen).await?;
@@ -81,6 +88,9 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
             // ready then would be taken out of service with all others.
             let ready = readiness.clone();
             tasks.spawn(async move { ready.wait_for(AUTHZ, async || authz.check().await).await });
+            tasks.spawn(keys.follow(drain.clone()));
+            let ready = readiness.clone();
+            tasks.spawn(async move { ready.wait_for(KEYS, async || good_tokens.is_complete()).await });
             let (ready, rights) = (readiness.clone(), edge.knows_rights());
             tasks.spawn(drain.clone().run_until_cancelled_owned(async move {
                 rights.await;

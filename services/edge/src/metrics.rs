@@ -21,6 +21,10 @@ const WINDOW_FRAMES_LIMIT: &str = "natter_window_frames_limit";
 const FRAMES_RECEIVED: &str = "natter_frames_received_total";
 const FRAMES_SENT: &str = "natter_frames_sent_total";
 const APPEND_SECONDS: &str = "natter_append_seconds";
+const APPENDS: &str = "natter_appends_total";
+const CONNECTS: &str = "natter_connects_total";
+const AUTHZ_SECONDS: &str = "natter_authz_seconds";
+const ADMISSIONS: &str = "natter_admissions_total";
 const GAPS_FOUND: &str = "natter_gaps_found_total";
 const GAPS_FILLED: &str = "natter_gaps_filled_total";
 const GAP_EVENTS: &str = "natter_gap_events_total";
@@ -29,6 +33,20 @@ const CATCH_UP_EVENTS: &str = "natter_catch_up_events_total";
 const REFUSALS: &str = "natter_refusals_total";
 const CLOSES: &str = "natter_closes_total";
 const RIGHTS_FOLLOWED: &str = "natter_rights_followed";
+
+/// A frame of a client that asks for nothing that is known.
+pub(crate) const OTHER: &str = "other";
+/// A ping or the like, in or out.
+pub(crate) const PROTOCOL: &str = "protocol";
+/// A frame that answers its client alone.
+pub(crate) const REPLY: &str = "reply";
+/// A frame of something that happened in the room.
+pub(crate) const EVENT: &str = "event";
+const FRAMES_IN: [&str; 9] = ["message", "read", "typing", "edit", "delete", "auth", "ping", PROTOCOL, OTHER];
+const FRAMES_OUT: [&str; 3] = [EVENT, REPLY, PROTOCOL];
+
+const MEMORY: &str = "cache";
+const AUTHZ: &str = "authz";
 
 /// The code that RFC 6455 keeps for connections that end without one.
 const UNTOLD: u16 = 1006;
@@ -48,15 +66,21 @@ const GAUGES: [(&str, &str); 12] = [
     (WINDOW_FRAMES_LIMIT, "Frames that a room keeps in memory, at most."),
 ];
 
-const COUNTERS: [(&str, &str); 5] = [
-    (FRAMES_RECEIVED, "Frames that clients sent, pings of the WebSocket protocol included."),
-    (FRAMES_SENT, "Frames that were handed to the sockets of clients."),
+const COUNTERS: [(&str, &str); 3] = [
     (GAPS_FOUND, "Gaps found between what a room had heard and what came next."),
     (GAPS_FILLED, "Gaps that were filled from the log before anybody saw the later event."),
     (GAP_EVENTS, "Events that filled gaps."),
 ];
 
-const LABELLED_COUNTERS: [(&str, &str); 4] = [
+const LABELLED_COUNTERS: [(&str, &str); 9] = [
+    (
+        FRAMES_RECEIVED,
+        "Frames that clients sent, by what they ask for; pings and the like of the WebSocket protocol included.",
+    ),
+    (FRAMES_SENT, "Frames that were handed to the sockets of clients, by what made them."),
+    (APPENDS, "Events that the log was asked to take, by what came of it."),
+    (CONNECTS, "Sockets that clients asked for, by what came of it: opened, refused for good reason, or failed."),
+    (ADMISSIONS, "Questions whether somebody may be in a conversation, by who answered them."),
     (CATCH_UPS, "Batches of missed events handed to clients that stood behind, by where they came from."),
     (CATCH_UP_EVENTS, "Missed events handed to clients that stood behind, by where they came from."),
     (REFUSALS, "What clients asked for and did not get, by the code or the reason that they were told."),
@@ -65,6 +89,52 @@ const LABELLED_COUNTERS: [(&str, &str); 4] = [
 
 /// Refused because this edge has as many connections as it may.
 pub(crate) const FULL: &str = "full";
+
+/// What came of an event that the log was asked to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It stands in the log.
+    Taken,
+    /// It can never stand there.
+    Refused,
+    /// The log could not take it now.
+    Failed,
+}
+
+impl Outcome {
+    const ALL: [Self; 3] = [Self::Taken, Self::Refused, Self::Failed];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What came of a socket that a client asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Connect {
+    /// It is open.
+    Opened,
+    /// Its client has no right to it.
+    Refused,
+    /// It could not be opened now.
+    Failed,
+}
+
+impl Connect {
+    const ALL: [Self; 3] = [Self::Opened, Self::Refused, Self::Failed];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
 
 /// Where a client got what it had missed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +175,26 @@ pub(crate) fn describe(config: &EdgeConfig) {
     for source in Source::ALL {
         catch_up(source, 0, 0);
     }
+    for outcome in Outcome::ALL {
+        counter!(APPENDS, "outcome" => outcome.name()).absolute(0);
+    }
+    for outcome in Connect::ALL {
+        counter!(CONNECTS, "outcome" => outcome.name()).absolute(0);
+    }
+    for source in [MEMORY, AUTHZ] {
+        counter!(ADMISSIONS, "source" => source).absolute(0);
+    }
+    for kind in FRAMES_IN {
+        frames_received(kind, 0);
+    }
+    for kind in FRAMES_OUT {
+        frames_sent(kind, 0);
+    }
     describe_histogram!(APPEND_SECONDS, "Time until the log had taken an event, or had not.");
+    describe_histogram!(
+        AUTHZ_SECONDS,
+        "Time until authz had answered whether somebody may be in a conversation, or had not."
+    );
     gauge!(CONNECTIONS_LIMIT).set(config.max_connections as f64);
     gauge!(BATCH_BYTES_LIMIT).set(config.batches_bytes as f64);
     gauge!(CONNECTION_BATCH_BYTES_LIMIT).set(config.batch_bytes as f64);
@@ -172,19 +261,40 @@ pub(crate) fn rights_followed() -> Present {
     Present::among(RIGHTS_FOLLOWED)
 }
 
-/// A client sent a frame.
-pub(crate) fn frame_received() {
-    counter!(FRAMES_RECEIVED).increment(1);
+/// A client sent a frame. `kind` is one of a few.
+pub(crate) fn frame_received(kind: &'static str) {
+    frames_received(kind, 1);
 }
 
-/// So many frames were handed to a socket.
-pub(crate) fn frames_sent(n_frames: usize) {
-    counter!(FRAMES_SENT).increment(n_frames as u64);
+fn frames_received(kind: &'static str, n_frames: u64) {
+    counter!(FRAMES_RECEIVED, "type" => kind).increment(n_frames);
 }
 
-/// The log has taken an event, or refused it.
-pub(crate) fn appended(after: Duration) {
+/// So many frames were handed to a socket. `kind` is one of a few.
+pub(crate) fn frames_sent(kind: &'static str, n_frames: usize) {
+    counter!(FRAMES_SENT, "type" => kind).increment(n_frames as u64);
+}
+
+/// The log was asked to take an event.
+pub(crate) fn appended(outcome: Outcome, after: Duration) {
+    counter!(APPENDS, "outcome" => outcome.name()).increment(1);
     histogram!(APPEND_SECONDS).record(after);
+}
+
+/// A client asked for a socket.
+pub(crate) fn connect(outcome: Connect) {
+    counter!(CONNECTS, "outcome" => outcome.name()).increment(1);
+}
+
+/// Somebody was let into a conversation, or not, from memory.
+pub(crate) fn admitted_from_memory() {
+    counter!(ADMISSIONS, "source" => MEMORY).increment(1);
+}
+
+/// Authz was asked whether somebody may be in a conversation.
+pub(crate) fn admission_asked(after: Duration) {
+    counter!(ADMISSIONS, "source" => AUTHZ).increment(1);
+    histogram!(AUTHZ_SECONDS).record(after);
 }
 
 /// A room noticed that events are missing.

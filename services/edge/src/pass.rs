@@ -10,8 +10,9 @@ use natter_wire::problem::Problem;
 use tokio::time::{self, Instant};
 
 use crate::auth::{Auth, Token};
-use crate::gate::GateError;
+use crate::gate::{Admission, GateError};
 use crate::goodbye::Goodbye;
+use crate::retry;
 
 /// Longest sleep at a time: a timer takes no time to come that lies beyond the end of all clocks.
 const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 3600);
@@ -54,7 +55,10 @@ impl Pass {
 
     /// Puts this token in place of the one before, if it is a good one of the same account. When it expires.
     pub(crate) async fn renew(&self, token: &str) -> Result<Timestamp, Problem> {
-        let (account, token) = self.auth.check(token).map_err(|_| Problem::TokenNotValid)?;
+        let (account, token) = self.auth.check(token).await.map_err(|goodbye| match goodbye {
+            Goodbye::Unavailable => Problem::Unavailable(retry::when_unavailable()),
+            _ => Problem::TokenNotValid,
+        })?;
         if account != self.account {
             return Err(Problem::OtherAccount);
         }
@@ -70,6 +74,14 @@ impl Pass {
             self.auth.rights.wake(self.account);
         }
         Ok(expires_at)
+    }
+
+    /// The socket has ended, perhaps only for a moment: whoever had it need not be asked about again, since authz would have
+    /// told of the end of their rights. So a crowd whose lines broke at once comes back without authz.
+    pub(crate) async fn remember(&self, admission: Admission) {
+        if self.auth.rights.is_followed() && self.look().is_ok() {
+            self.auth.gate.remember(admission, self.conversation).await;
+        }
     }
 
     /// How long it lasts, or why it is over.
@@ -122,7 +134,7 @@ mod tests {
     #[tokio::test]
     async fn it_ends_when_its_token_expires() {
         let stage = Stage::with_window(8);
-        let pass = stage.pass_lasting(account(2), lasting(2));
+        let pass = stage.pass_lasting(account(2), lasting(2)).await;
         let expires_at = pass.token().expires_at;
         assert_eq!(pass.ends(nothing_else).await, EXPIRED);
         assert!(Timestamp::now() >= expires_at);
@@ -131,7 +143,7 @@ mod tests {
     #[tokio::test]
     async fn a_new_token_takes_the_place_of_the_one_before() {
         let stage = Stage::with_window(8);
-        let pass = stage.pass_lasting(account(2), lasting(2));
+        let pass = stage.pass_lasting(account(2), lasting(2)).await;
         let long = access_token(account(2), Lifetimes::default());
         let expires_at = pass.renew(&long).await.expect("a good token");
         assert_eq!(pass.token().expires_at, expires_at);
@@ -144,7 +156,7 @@ mod tests {
     #[tokio::test]
     async fn a_token_that_is_not_good_changes_nothing() {
         let stage = Stage::with_window(8);
-        let pass = stage.pass(account(2));
+        let pass = stage.pass(account(2)).await;
         let before = pass.token().clone();
         for nonsense in ["", "nonsense"] {
             assert_eq!(pass.renew(nonsense).await, Err(Problem::TokenNotValid));
@@ -160,7 +172,10 @@ mod tests {
     #[tokio::test]
     async fn it_ends_when_its_token_is_revoked_and_others_go_on() {
         let stage = Stage::with_window(8);
-        let passes: Vec<_> = [2, 2, 2, 3].map(|id| stage.pass(account(id))).into();
+        let mut passes = Vec::new();
+        for id in [2, 2, 2, 3] {
+            passes.push(stage.pass(account(id)).await);
+        }
         let mut ends: Vec<_> = passes.iter().map(|pass| Box::pin(pass.ends(nothing_else))).collect();
         for pass in &mut ends {
             assert_eq!(poll!(pass), Poll::Pending);
@@ -184,14 +199,14 @@ mod tests {
         let stage = Stage::with_window(8);
         let elsewhere = ConversationId::new(77).expect("an id");
         let rights = &stage.auth.rights;
-        let pass = stage.pass(account(2));
+        let pass = stage.pass(account(2)).await;
         let mut ends = pin!(pass.ends(nothing_else));
         rights.remove(account(2), elsewhere, 6);
         rights.remove(account(3), HERE, 7);
         assert_eq!(poll!(&mut ends), Poll::Pending);
         rights.remove(account(2), HERE, 8);
         assert_eq!(ends.await, Goodbye::NotAParticipant);
-        let (_, token) = stage.auth.check(&access_token(account(2), Lifetimes::default())).expect("a good token");
+        let (_, token) = stage.auth.check(&access_token(account(2), Lifetimes::default())).await.expect("a good token");
         let later = Pass::new(Arc::clone(&stage.auth), account(2), HERE, 8, token);
         assert_eq!(poll!(pin!(later.ends(nothing_else))), Poll::Pending, "let in again");
     }

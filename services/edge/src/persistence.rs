@@ -1,6 +1,5 @@
 //! Questions to persistence that something else can answer too: asked briefly, and not for a moment after no answer.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use natter_model::id::{AccountId, ConversationId, Position};
@@ -8,19 +7,21 @@ use natter_model::timestamp::Timestamp;
 use natter_proto::v1;
 use natter_proto::v1::messages_client::MessagesClient;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 use tracing::warn;
 
+use crate::breaker::Breaker;
 use crate::page::Page;
 
 /// Entries of a page.
-const PAGE_ENTRIES: u32 = 1000;
+const PAGE_ENTRIES: u32 = 2000;
 /// Pages that are read at a time. More would only wait at persistence instead of here.
 const PAGES_AT_ONCE: usize = 32;
-/// Longest wait for an answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest wait for a page.
+const PAGE_PATIENCE: Duration = Duration::from_secs(2);
+/// Longest wait for whether a message was posted before. Its sender waits that long, so it is short: the log can tell too.
+const POSTED_PATIENCE: Duration = Duration::from_millis(500);
 /// How long it is left alone after it did not answer.
 const LEFT_ALONE: Duration = Duration::from_secs(2);
 
@@ -28,7 +29,7 @@ const LEFT_ALONE: Duration = Duration::from_secs(2);
 pub(crate) struct Persistence {
     messages: MessagesClient<Channel>,
     pages_at_once: Semaphore,
-    left_alone_until: Mutex<Option<Instant>>,
+    breaker: Breaker,
 }
 
 /// There is no answer now.
@@ -48,7 +49,7 @@ pub(crate) struct Posted {
 impl Persistence {
     /// The one that this leads to.
     pub(crate) fn new(messages: MessagesClient<Channel>) -> Self {
-        Self { messages, pages_at_once: Semaphore::new(PAGES_AT_ONCE), left_alone_until: Mutex::new(None) }
+        Self { messages, pages_at_once: Semaphore::new(PAGES_AT_ONCE), breaker: Breaker::new(LEFT_ALONE) }
     }
 
     /// What comes behind `after`.
@@ -56,7 +57,7 @@ impl Persistence {
         let _permit = self.pages_at_once.acquire().await.map_err(|_| Away)?;
         let (conversation_id, since) = (conversation.get(), after.get());
         let question = v1::CatchUpRequest { conversation_id, since, limit: PAGE_ENTRIES };
-        let reply = self.ask(question, async |client, question| client.catch_up(question).await).await?;
+        let reply = self.ask(question, PAGE_PATIENCE, async |client, question| client.catch_up(question).await).await?;
         Page::of_reply(after, reply).map_err(|error| {
             warn!(%conversation, %after, %error, "persistence told of impossible events");
             Away
@@ -72,7 +73,8 @@ impl Persistence {
     ) -> Result<Option<Posted>, Away> {
         let (conversation_id, account_id) = (conversation.get(), account.get());
         let question = v1::FindResendRequest { conversation_id, account_id, client_id: client_id.to_owned() };
-        let reply = self.ask(question, async |client, question| client.find_resend(question).await).await?;
+        let reply =
+            self.ask(question, POSTED_PATIENCE, async |client, question| client.find_resend(question).await).await?;
         let at = Timestamp::from_micros(reply.timestamp_us);
         Ok(reply.message_id.map(|id| Posted { position: Position::new(id), at }))
     }
@@ -80,27 +82,29 @@ impl Persistence {
     async fn ask<Q, R>(
         &self,
         question: Q,
+        patience: Duration,
         ask: impl AsyncFnOnce(&mut MessagesClient<Channel>, Request<Q>) -> Result<Response<R>, Status>,
     ) -> Result<R, Away> {
-        if self.left_alone_until().is_some_and(|until| Instant::now() < until) {
+        if !self.breaker.lets_through() {
             return Err(Away);
         }
         let mut request = Request::new(question);
-        request.set_timeout(PATIENCE);
+        request.set_timeout(patience);
         match ask(&mut self.messages.clone(), request).await {
-            Ok(reply) => Ok(reply.into_inner()),
+            Ok(reply) => {
+                self.breaker.close();
+                Ok(reply.into_inner())
+            }
             Err(status) => {
                 warn!(code = ?status.code(), error = status.message(), "persistence does not answer");
                 if is_away(&status) {
-                    *self.left_alone_until() = Some(Instant::now() + LEFT_ALONE);
+                    self.breaker.open();
+                } else {
+                    self.breaker.close();
                 }
                 Err(Away)
             }
         }
-    }
-
-    fn left_alone_until(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.left_alone_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

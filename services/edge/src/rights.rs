@@ -36,6 +36,8 @@ struct Progress {
     last_change: u64,
     /// Everything until some moment has been told.
     is_known: bool,
+    /// Everything until now has been told, as far as one can know.
+    is_followed: bool,
 }
 
 impl Rights {
@@ -62,6 +64,11 @@ impl Rights {
     /// The last change that authz has told of.
     pub(crate) fn last_change(&self) -> u64 {
         self.0.progress.borrow().last_change
+    }
+
+    /// Is what ends told at once, at present?
+    pub(crate) fn is_followed(&self) -> bool {
+        self.0.progress.borrow().is_followed
     }
 
     /// Resolves when all that ended before is known.

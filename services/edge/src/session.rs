@@ -64,6 +64,7 @@ impl Session {
     /// Does what a text frame asks for. What its sender alone is told about it, if anything.
     pub(crate) async fn handle(&mut self, text: &str) -> Option<String> {
         let frame = client::read(text);
+        metrics::frame_received(frame.request.as_ref().map_or(metrics::OTHER, Request::name));
         let outcome = match (self.allowance.frame().await, frame.request) {
             (Ok(()), Ok(request)) => self.fulfil(request).await,
             (Ok(()), Err(problem)) => Err(problem),

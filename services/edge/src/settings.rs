@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use natter_edge::config::EdgeConfig;
 use natter_host::cli::HostConfig;
-use natter_host::secret::{Secret, SigningKeyConfig};
+use natter_host::nats::NatsConfig;
+use natter_keys::config::TokenConfig;
 
 /// What the program can be told.
 #[derive(Debug, clap::Parser)]
@@ -16,18 +17,18 @@ pub(crate) struct Settings {
     /// Address for probes: /livez and /readyz. Port 0 takes a free one.
     #[arg(long, env = "EDGE_OPS_LISTEN", default_value = "0.0.0.0:9090")]
     pub ops_listen: SocketAddr,
-    /// NATS servers, with commas between them.
-    #[arg(long, env = "NATS_URL", hide_env_values = true, default_value = "nats://127.0.0.1:4222")]
-    pub nats_url: Secret,
+    /// Where the log is.
+    #[command(flatten)]
+    pub nats: NatsConfig,
     /// Where authz serves gRPC.
     #[arg(long, env = "AUTHZ_URL", default_value = "http://127.0.0.1:50051")]
     pub authz_url: String,
     /// Where persistence serves gRPC.
     #[arg(long, env = "PERSISTENCE_URL", default_value = "http://127.0.0.1:50052")]
     pub persistence_url: String,
-    /// The key of the tokens that are accepted.
+    /// Whose tokens are accepted.
     #[command(flatten)]
-    pub signing_key: SigningKeyConfig,
+    pub tokens: TokenConfig,
     /// What every program has.
     #[command(flatten)]
     pub host: HostConfig,

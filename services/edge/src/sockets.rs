@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -11,6 +12,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::config::EdgeConfig;
 use crate::metrics::{self, Present};
 use crate::pulse::Pulse;
+use crate::turnstile::Turnstile;
 
 /// Time over which a drain spreads, per open socket, up to the whole spread.
 const DRAIN_PER_SOCKET: Duration = Duration::from_millis(10);
@@ -29,6 +31,8 @@ struct Shared {
     spread: Duration,
     max_slow: Duration,
     crowd: Crowd,
+    turnstile: Turnstile,
+    runtime: Handle,
 }
 
 /// When there are so many that new clients should go elsewhere.
@@ -49,7 +53,7 @@ pub(crate) struct Place {
 }
 
 impl Sockets {
-    /// None yet. They are told to leave once `drain` is cancelled. `is_crowded` is told whether there is little room.
+    /// None yet. They will run where this is called. They are told to leave once `drain` is cancelled. `is_crowded` is told whether there is little room.
     pub(crate) fn new(config: &EdgeConfig, drain: CancellationToken, is_crowded: watch::Sender<bool>) -> Self {
         let max = config.max_connections;
         let from = (max * usize::from(config.crowded_percent)).div_ceil(100);
@@ -60,6 +64,8 @@ impl Sockets {
             spread: config.drain_spread(),
             max_slow: config.slow(),
             crowd: Crowd { is_crowded, from, until_below: from.saturating_sub(max / 20) },
+            turnstile: Turnstile::new(),
+            runtime: Handle::current(),
         }))
     }
 
@@ -86,6 +92,16 @@ impl Place {
     /// Is it only there to be told that there are too many?
     pub(crate) fn is_over_limit(&self) -> bool {
         self.present.is_none()
+    }
+
+    /// Where its task is to run.
+    pub(crate) fn spawner(&self) -> Handle {
+        self.sockets.runtime.clone()
+    }
+
+    /// Waits for its turn among those who come and go at this moment.
+    pub(crate) async fn turn(&self) {
+        self.sockets.turnstile.pass().await;
     }
 
     /// The pulse of its client.

@@ -12,8 +12,8 @@ use natter_identity::minter::{Lifetimes, Minter, Subject};
 use natter_identity::verifier::{Verifier, VerifierSettings};
 use natter_log::embedded::Embedded;
 use natter_log::port::Log as _;
-use natter_model::event::{Actor, Body, Entry, Event};
-use natter_model::id::{AccountId, ConversationId, EventId, Position};
+use natter_model::event::{Actor, Body, Entry, Event, Origin};
+use natter_model::id::{AccountId, ConversationId, EventId, MessageId, Position};
 use natter_model::timestamp::Timestamp;
 use natter_proto::v1::authz_client::AuthzClient;
 use tokio_util::sync::CancellationToken;
@@ -59,13 +59,25 @@ pub(crate) fn account(id: u64) -> AccountId {
 
 /// An entry that was never in a log.
 pub(crate) fn entry(position: u64, previous: u64, actor: &Actor, body: Body) -> Entry {
-    let event =
-        Event { id: EventId::fresh(), conversation: HERE, actor: actor.clone(), at: Timestamp::from_micros(0), body };
+    let event = Event {
+        id: EventId::fresh(),
+        conversation: HERE,
+        actor: actor.clone(),
+        at: Timestamp::from_micros(0),
+        origin: Origin::Natter,
+        body,
+    };
     Entry { position: Position::new(position), previous: Position::new(previous), event }
 }
 
 pub(crate) fn posted(content: &str) -> Body {
-    Body::Posted { content: content.to_owned(), attachment: None, client_id: None }
+    Body::Posted { message: None, content: content.to_owned(), attachment: None, client_id: None }
+}
+
+/// Something said in another system, which gave it this id.
+pub(crate) fn relayed(id: u64, content: &str) -> Body {
+    let message = MessageId::new(id).expect("not zero");
+    Body::Posted { message: Some(message), content: content.to_owned(), attachment: None, client_id: None }
 }
 
 /// An access token that is good here, made now.
@@ -88,7 +100,7 @@ impl Stage {
         let gate = Gate::new(AuthzClient::new(Endpoint::from_static("http://authz").connect_lazy()), &config);
         let key = SigningKey::hmac(&KEY).expect("long enough");
         let verifier = Verifier::new(&key, VerifierSettings::default());
-        let auth = Arc::new(Auth { verifier, gate: gate.clone(), rights: Rights::new() });
+        let auth = Arc::new(Auth { tokens: verifier.into(), gate: gate.clone(), rights: Rights::new() });
         let lobby =
             Lobby::open(log.clone(), Arc::clone(&asked), gate, &config, CancellationToken::new(), &TaskTracker::new());
         let actions = Actions::new(log.clone(), asked, messages);
@@ -112,20 +124,25 @@ impl Stage {
     }
 
     /// Lets somebody be here with a new token.
-    pub(crate) fn pass(&self, account: AccountId) -> Arc<Pass> {
-        self.pass_lasting(account, Lifetimes::default())
+    pub(crate) async fn pass(&self, account: AccountId) -> Arc<Pass> {
+        self.pass_lasting(account, Lifetimes::default()).await
     }
 
     /// The same for so long.
-    pub(crate) fn pass_lasting(&self, account: AccountId, lifetimes: Lifetimes) -> Arc<Pass> {
-        let (_, token) = self.auth.check(&access_token(account, lifetimes)).expect("a good token");
+    pub(crate) async fn pass_lasting(&self, account: AccountId, lifetimes: Lifetimes) -> Arc<Pass> {
+        let (_, token) = self.auth.check(&access_token(account, lifetimes)).await.expect("a good token");
         Arc::new(Pass::new(Arc::clone(&self.auth), account, HERE, self.auth.rights.last_change(), token))
     }
 
     /// Somebody takes part no longer.
     pub(crate) async fn remove(&self, actor: &Actor) {
-        let (id, at, body) = (EventId::fresh(), Timestamp::from_micros(0), Body::ParticipantRemoved);
-        let event = Event { id, conversation: HERE, actor: actor.clone(), at, body };
+        self.happens(actor, Body::ParticipantRemoved).await;
+    }
+
+    /// Something that no edge has done.
+    pub(crate) async fn happens(&self, actor: &Actor, body: Body) {
+        let (id, at) = (EventId::fresh(), Timestamp::from_micros(0));
+        let event = Event { id, conversation: HERE, actor: actor.clone(), at, origin: Origin::Natter, body };
         self.log.append(&event).await.expect("the log takes it");
     }
 

@@ -21,10 +21,10 @@ use tracing::{debug, warn};
 use crate::app::App;
 use crate::connection::{self, Connection};
 use crate::cursor::Cursor;
-use crate::gate::GateError;
+use crate::gate::{Admission, GateError};
 use crate::goodbye::Goodbye;
 use crate::lobby::Seat;
-use crate::metrics;
+use crate::metrics::{self, Connect};
 use crate::pass::Pass;
 use crate::rest::answer;
 use crate::retry;
@@ -74,6 +74,11 @@ async fn upgrade(
         let entering = enter(&app, &conversation, &query, &headers);
         time::timeout(ENTERING, entering).await.unwrap_or(Err(Goodbye::Unavailable))
     };
+    metrics::connect(match &entered {
+        Ok(_) => Connect::Opened,
+        Err(goodbye) if goodbye.is_final() => Connect::Refused,
+        Err(_) => Connect::Failed,
+    });
     upgrade
         // Only this one of what the client offers: never the token itself.
         .protocols([TOKEN_PROTOCOL])
@@ -83,10 +88,12 @@ async fn upgrade(
         .max_frame_size(MAX_MESSAGE_BYTES)
         .on_failed_upgrade(|error| debug!(%error, "a handshake was not finished"))
         .on_upgrade(async move |socket| {
-            // A task of its own, because this one keeps what the handshake needed until it ends. Its place counts it.
+            // A task of its own, because this one keeps what the handshake needed until it ends, and is at the door. Its place
+            // counts it.
             match entered {
-                Ok(Entered { session, cursor, greeting }) => {
-                    tokio::spawn(Connection { socket, session, cursor, greeting, place }.run());
+                Ok(Entered { admission, session, cursor, greeting }) => {
+                    let spawner = place.spawner();
+                    spawner.spawn(Connection { socket, admission, session, cursor, greeting, place }.run());
                 }
                 Err(goodbye) => {
                     tokio::spawn(connection::refuse(socket, goodbye, place));
@@ -97,6 +104,7 @@ async fn upgrade(
 
 /// Whoever is let in, with all they need.
 struct Entered {
+    admission: Admission,
     session: Session,
     cursor: Cursor,
     greeting: Option<String>,
@@ -106,7 +114,7 @@ struct Entered {
 /// answered: what happens from then on is not missed.
 async fn enter(app: &App, digits: &str, query: &str, headers: &HeaderMap) -> Result<Entered, Goodbye> {
     let token = query::token(query).or_else(|| bearer(headers)).or_else(|| subprotocol(headers));
-    let (account, token) = app.auth.check(&token.ok_or(Goodbye::NoToken)?)?;
+    let (account, token) = app.auth.check(&token.ok_or(Goodbye::NoToken)?).await?;
     let Some(conversation) = digits.parse().ok().and_then(ConversationId::new) else {
         return Err(nowhere(app, account).await);
     };
@@ -121,9 +129,9 @@ async fn enter(app: &App, digits: &str, query: &str, headers: &HeaderMap) -> Res
     let session = Session::new(actor, conversation, app.actions.clone(), seat.window.clone(), allowance, pass);
     let (cursor, greeting) = place_cursor(seat, account, query).await?;
     // Last, because neither of the two sees a removal that stands before it.
-    app.gate.confirm(admission, conversation, &token, opened_at).await.map_err(refused)?;
+    let admission = app.gate.confirm(admission, conversation, &token, opened_at).await.map_err(refused)?;
     debug!(%conversation, %account, "connection opened");
-    Ok(Entered { session, cursor, greeting })
+    Ok(Entered { admission, session, cursor, greeting })
 }
 
 async fn place_cursor(seat: Seat, reader: AccountId, query: &str) -> Result<(Cursor, Option<String>), Goodbye> {

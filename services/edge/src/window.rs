@@ -50,7 +50,7 @@ pub(crate) enum State {
 pub(crate) enum Lookup {
     /// It was posted in here.
     Found(Target),
-    /// It was not said in this conversation: the window holds all around its id.
+    /// It was not said in this conversation: the window holds all around the place that is its id.
     Absent,
     /// It lies outside of the window.
     Unknown,
@@ -109,6 +109,10 @@ impl Window {
         self.head = entry.position;
         if entry.event.body == Body::ParticipantRemoved {
             self.note_removal(entry.event.actor.id, entry.position);
+        }
+        // A post that was relayed may stand in the log again, if two have relayed it.
+        if matches!(entry.event.body, Body::Posted { message: Some(given), .. } if self.posted(given).is_some()) {
+            return;
         }
         match Frame::of_event(entry) {
             Some(frame) => self.push_frame(frame),
@@ -180,18 +184,24 @@ impl Window {
 
     /// What the window knows of a message.
     pub(crate) fn look_up(&self, id: MessageId) -> Lookup {
+        if let Some(sender) = self.posted(id) {
+            let is_delete = |kind| matches!(kind, Kind::Deleted { message, by } if message == id && by == sender);
+            let is_deleted = self.frames.iter().any(|frame| is_delete(frame.kind));
+            return Lookup::Found(Target { id, conversation: self.conversation, sender, is_deleted });
+        }
         let position = Position::from(id);
         if position <= self.floor || position < self.first_event() || position > self.head {
             return Lookup::Unknown;
         }
-        let start = self.frames.partition_point(|frame| frame.position < position);
-        let posted = self.frames.get(start).filter(|frame| frame.position == position);
-        let Some(Kind::Posted { sender }) = posted.map(|frame| frame.kind) else { return Lookup::Absent };
-        let is_deleted = self
-            .frames
-            .range(start..)
-            .any(|frame| matches!(frame.kind, Kind::Deleted { message, by } if message == id && by == sender));
-        Lookup::Found(Target { id, conversation: self.conversation, sender, is_deleted })
+        Lookup::Absent
+    }
+
+    /// Who posted the message, if that is in here. Its place need not be its id.
+    fn posted(&self, id: MessageId) -> Option<AccountId> {
+        self.frames.iter().rev().find_map(|frame| match frame.kind {
+            Kind::Posted { message, sender } if message == id => Some(sender),
+            _ => None,
+        })
     }
 
     /// Where the first event in here stands. Below it may be messages that were never in the log, but imported.

@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use natter_identity::claims::{Claims, TokenType};
 use natter_identity::verifier::{Expected, TokenError};
+use natter_keys::Unverified;
 use natter_model::timestamp::Timestamp;
 use natter_proto::v1;
 use natter_proto::v1::log_in_reply::Outcome;
@@ -17,11 +18,13 @@ use super::answer::Refusal;
 use super::auth::{Caller, bearer_token};
 use super::body::{self, Fields, invalid};
 use super::field::FieldError;
+use super::later::profiles;
 use super::objects::Account;
 use super::services::ask;
 use crate::app::App;
 use crate::auth::Token;
 use crate::client_address::{Peer, client_address};
+use crate::config::dialect::Dialect;
 
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
@@ -32,7 +35,9 @@ pub(crate) async fn log_in(State(app): State<App>, request: Request) -> Result<J
     let fields = body::read(request).await?;
     let (username, email) = names(&fields);
     let request = match (username, fields.required("password")) {
-        (Ok(username), Ok(password)) => v1::LogInRequest { username, email, password },
+        (Ok(username), Ok(password)) => {
+            v1::LogInRequest { username, email, password, content: app.dialect.token_content().into() }
+        }
         (username, password) => return Err(invalid([("username", username.err()), ("password", password.err())])),
     };
     let name = if request.username.is_empty() { request.email.clone() } else { request.username.clone() };
@@ -42,11 +47,14 @@ pub(crate) async fn log_in(State(app): State<App>, request: Request) -> Result<J
         app.limits.logins().succeeded(&name, address).await;
     }
     match (reply.outcome(), reply.account) {
-        (Outcome::LoggedIn, Some(account)) => Ok(Json(json!({
-            "access": reply.access,
-            "refresh": reply.refresh,
-            "account": Account::from(account),
-        }))),
+        (Outcome::LoggedIn, Some(account)) => Ok(Json(match app.dialect {
+            Dialect::Seed => json!({
+                "access": reply.access,
+                "refresh": reply.refresh,
+                "account": Account::from(account),
+            }),
+            Dialect::Later => profiles::logged_in(&reply.access, &reply.refresh, account),
+        })),
         (Outcome::Refused, _) => Err(Refusal::challenge(json!({
             "detail": "No active account found with the given credentials",
         }))),
@@ -68,25 +76,34 @@ pub(crate) async fn refresh(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Json<Value>, Refusal> {
-    let refresh = match refresh_header(&headers) {
-        Some(token) => token,
-        None => {
-            let token = body::read(request).await?.required("refresh");
-            token.map_err(|error| invalid([("refresh", Some(error))]))?
-        }
-    };
-    let reply = ask(app.gate.authz().refresh_access(v1::RefreshAccessRequest { refresh: refresh.clone() })).await?;
+    let refresh = refresh_token(&headers, request).await?;
+    let content = app.dialect.token_content().into();
+    let request = v1::RefreshAccessRequest { refresh: refresh.clone(), content };
+    let reply = ask(app.gate.authz().refresh_access(request)).await?;
     if reply.access.is_empty() {
-        let body = json!({ "detail": ["Invalid or blacklisted token"] });
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, body));
+        return Err(bad_refresh_token());
     }
     Ok(Json(json!({ "access": reply.access, "refresh": refresh })))
+}
+
+/// The refresh token of a request: in the header, or else in the body.
+pub(super) async fn refresh_token(headers: &HeaderMap, request: Request) -> Result<String, Refusal> {
+    if let Some(token) = refresh_header(headers) {
+        return Ok(token);
+    }
+    let token = body::read(request).await?.required("refresh");
+    token.map_err(|error| invalid([("refresh", Some(error))]))
+}
+
+/// 400: nothing is given for this refresh token.
+pub(super) fn bad_refresh_token() -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, json!({ "detail": ["Invalid or blacklisted token"] }))
 }
 
 /// Whether a token, of whatever type, is good. Revoked refresh tokens are, as in the Django chat: authz says so on refresh.
 pub(crate) async fn verify(State(app): State<App>, request: Request) -> Result<Json<Value>, Refusal> {
     let token = body::read(request).await?.required("token").map_err(|error| invalid([("token", Some(error))]))?;
-    let claims = app.auth.verifier.verify(&token, Expected::Any, Timestamp::now());
+    let claims = app.auth.tokens.verify(&token, Expected::Any).await;
     let is_revoked = |claims: &Claims| {
         let is_access = claims.token_type == TokenType::Access;
         is_access && claims.account.is_some_and(|account| app.auth.rights.is_revoked(account, &Token::of(claims)))
@@ -94,7 +111,8 @@ pub(crate) async fn verify(State(app): State<App>, request: Request) -> Result<J
     match claims {
         Ok(claims) if is_revoked(&claims) => Err(not_good(TokenError::Blacklisted)),
         Ok(_) => Ok(Json(json!({}))),
-        Err(error) => Err(not_good(error)),
+        Err(Unverified::Refused(error)) => Err(not_good(error)),
+        Err(Unverified::Away) => Err(Refusal::unavailable()),
     }
 }
 
@@ -116,7 +134,7 @@ pub(crate) async fn log_out(
         return Err(refused("Invalid or already blacklisted token"));
     }
     // Authz will tell of it; but whoever has logged out here is out here at once.
-    if let Ok(claims) = app.auth.verifier.verify(&access, Expected::Access, Timestamp::now()) {
+    if let Ok(claims) = app.auth.tokens.verify(&access, Expected::Access).await {
         app.auth.rights.revoke_token(Some(actor.id), &claims.jti, claims.expires_at);
     }
     Ok(StatusCode::RESET_CONTENT)
@@ -144,7 +162,8 @@ fn names(fields: &Fields) -> (Result<String, FieldError>, String) {
     }
 }
 
-fn refresh_header(headers: &HeaderMap) -> Option<String> {
+/// The refresh token in the header of that name.
+pub(super) fn refresh_header(headers: &HeaderMap) -> Option<String> {
     let token = headers.get("refresh")?.to_str().ok()?.trim();
     (!token.is_empty()).then(|| token.to_owned())
 }

@@ -6,10 +6,9 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use natter_identity::claims::USER_ID;
 use natter_identity::verifier::{Expected, TokenError};
+use natter_keys::Unverified;
 use natter_model::event::Actor;
-use natter_model::timestamp::Timestamp;
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -29,8 +28,13 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
         let token = bearer_token(&parts.headers).map_err(HeaderError::refusal)?;
-        let claims = app.auth.verifier.verify(token, Expected::Access, Timestamp::now()).map_err(token_not_valid)?;
-        claims.get(USER_ID).ok_or_else(unrecognizable)?;
+        let claims = app.auth.tokens.verify(token, Expected::Access).await.map_err(|unverified| match unverified {
+            Unverified::Refused(error) => token_not_valid(error),
+            Unverified::Away => Refusal::unavailable(),
+        })?;
+        if !claims.names_user {
+            return Err(unrecognizable());
+        }
         let id = claims.account.ok_or_else(user_not_found)?;
         timeout(KNOWING, app.auth.rights.known()).await.map_err(|_| Refusal::unavailable())?;
         if app.auth.rights.is_revoked(id, &Token::of(&claims)) {

@@ -8,6 +8,7 @@ use axum::http::{StatusCode, Uri};
 use natter_model::event::Actor;
 use natter_model::id::AccountId;
 use natter_proto::v1;
+use natter_proto::v1::list_messages_request::Order;
 use serde_json::{Value, json};
 
 use super::answer::Refusal;
@@ -21,6 +22,7 @@ use super::pagination::{self, Page};
 use super::path::conversation_id;
 use super::services::{ask, look_up, messages_client};
 use crate::app::App;
+use crate::config::dialect::Dialect;
 
 /// Messages that a conversation shows of itself, at most.
 const LATEST_MESSAGES: u32 = 50;
@@ -36,8 +38,7 @@ pub(crate) async fn list(
     uri: Uri,
 ) -> Result<Json<Vec<Conversation>>, Refusal> {
     let search = pagination::last(uri.query().unwrap_or_default(), "search").unwrap_or_default();
-    // Nobody's name holds a null character, and not every store could even be asked.
-    let conversations = if search.contains('\0') { Vec::new() } else { of(&app, &actor, search).await? };
+    let conversations = of(&app, &actor, search).await?;
     let mut shown = Vec::with_capacity(conversations.len());
     for some in conversations.chunks(SUMMARIES_AT_ONCE) {
         let mut summaries = summaries(&app, &actor, some, LATEST_MESSAGES).await?;
@@ -86,7 +87,12 @@ pub(crate) async fn start(
     let refused = |text: &str| Refusal::error(StatusCode::BAD_REQUEST, text);
     let fields = body::read(request).await?;
     let other = match fields.get("user2").map(Field::integer) {
-        None | Some(Ok(None)) => return Err(refused("user2 field is required")),
+        None | Some(Ok(None)) => {
+            return Err(refused(match app.dialect {
+                Dialect::Seed => "user2 field is required",
+                Dialect::Later => "user2 is required",
+            }));
+        }
         Some(Err(_)) => return Err(refused("user2 must be a valid user ID")),
         Some(Ok(Some(other))) => other,
     };
@@ -109,10 +115,11 @@ pub(crate) async fn messages(
     origin: Origin,
     uri: Uri,
     Path(id): Path<String>,
-) -> Result<Json<Page<Message>>, Refusal> {
+) -> Result<Json<Page<Vec<Message>>>, Refusal> {
     let id = conversation_id(&id)?;
     app.gate.admit(actor.id, id).await?;
-    let pages = MessagePages { conversation_ids: vec![id.get()], include_deleted: false, links: Links::Paths };
+    let (conversation_ids, order) = (vec![id.get()], Order::OldestFirst);
+    let pages = MessagePages { conversation_ids, order, include_deleted: false, links: Links::Paths };
     pages.get(&app, &origin, &uri).await.map(Json)
 }
 
@@ -129,18 +136,23 @@ pub(crate) async fn unread_count(
 
 /// All conversations of the actor; with a search, those that match it.
 pub(crate) async fn of(app: &App, actor: &Actor, search: String) -> Result<Vec<v1::Conversation>, Refusal> {
+    // Nobody's name holds a null character, and not every store could even be asked.
+    if search.contains('\0') {
+        return Ok(Vec::new());
+    }
     let request = v1::ListConversationsRequest { account_id: actor.id.get(), search };
     Ok(ask(app.gate.authz().list_conversations(request)).await?.conversations)
 }
 
 /// The conversation that the path names, if the actor takes part. Asks authz afresh.
-async fn find(app: &App, actor: &Actor, segment: &str) -> Result<v1::Conversation, Refusal> {
+pub(super) async fn find(app: &App, actor: &Actor, segment: &str) -> Result<v1::Conversation, Refusal> {
     let conversation_id = conversation_id(segment)?.get();
     let request = v1::GetConversationRequest { account_id: actor.id.get(), conversation_id };
     look_up(app.gate.authz().get_conversation(request)).await?.ok_or_else(Refusal::no_conversation)
 }
 
-async fn summary(
+/// What has been said in one conversation, at a glance.
+pub(super) async fn summary(
     app: &App,
     actor: &Actor,
     conversation: &v1::Conversation,
@@ -151,7 +163,7 @@ async fn summary(
 }
 
 /// By conversation.
-async fn summaries(
+pub(super) async fn summaries(
     app: &App,
     actor: &Actor,
     conversations: &[v1::Conversation],

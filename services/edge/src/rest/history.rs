@@ -11,10 +11,12 @@ use super::pagination::{Page, PageRequest};
 use super::services::{ask, messages_client};
 use crate::app::App;
 
-/// The messages of some conversations, to be read page by page, oldest first.
+/// The messages of some conversations, to be read page by page.
 pub(crate) struct MessagePages<'a> {
     /// Those whose messages they are; the caller takes part in each.
     pub conversation_ids: Vec<u64>,
+    /// By time, forwards or backwards.
+    pub order: Order,
     /// Deleted messages are among them, without content.
     pub include_deleted: bool,
     /// How attachments are linked.
@@ -23,11 +25,11 @@ pub(crate) struct MessagePages<'a> {
 
 impl MessagePages<'_> {
     /// The page that `uri` asks for.
-    pub(crate) async fn get(self, app: &App, origin: &Origin, uri: &Uri) -> Result<Page<Message>, Refusal> {
+    pub(crate) async fn get(self, app: &App, origin: &Origin, uri: &Uri) -> Result<Page<Vec<Message>>, Refusal> {
         let page = PageRequest::parse(uri)?;
         let reply = ask(messages_client(app).list_messages(v1::ListMessagesRequest {
             conversation_ids: self.conversation_ids,
-            order: Order::OldestFirst.into(),
+            order: self.order.into(),
             include_deleted: self.include_deleted,
             page: page.number,
             page_size: page.size,

@@ -6,6 +6,7 @@ use axum::http::{StatusCode, Uri};
 use natter_model::event::Actor;
 use natter_model::text::strip;
 use natter_proto::v1;
+use natter_proto::v1::list_messages_request::Order;
 use serde_json::{Value, json};
 
 use super::answer::Refusal;
@@ -28,10 +29,11 @@ pub(crate) async fn list(
     Caller(actor): Caller,
     origin: Origin,
     uri: Uri,
-) -> Result<Json<Page<Message>>, Refusal> {
+) -> Result<Json<Page<Vec<Message>>>, Refusal> {
     let conversations = conversations::of(&app, &actor, String::new()).await?;
     let conversation_ids = conversations.iter().map(|conversation| conversation.conversation_id).collect();
-    let pages = MessagePages { conversation_ids, include_deleted: true, links: Links::Absolute(&origin) };
+    let (order, links) = (Order::OldestFirst, Links::Absolute(&origin));
+    let pages = MessagePages { conversation_ids, order, include_deleted: true, links };
     pages.get(&app, &origin, &uri).await.map(Json)
 }
 
@@ -100,7 +102,7 @@ pub(crate) async fn soft_delete(
 }
 
 /// The message that the path names, if it was said where the actor takes part.
-async fn find(app: &App, actor: &Actor, segment: &str) -> Result<(v1::Message, Target), Refusal> {
+pub(super) async fn find(app: &App, actor: &Actor, segment: &str) -> Result<(v1::Message, Target), Refusal> {
     let id = message_id(segment)?;
     let message = app.actions.find(None, id).await?.ok_or_else(Refusal::no_message)?;
     let target = Target::of(&message)?;

@@ -9,6 +9,7 @@ mod field;
 mod file_name;
 mod files;
 mod history;
+mod later;
 pub(crate) mod media;
 mod messages;
 mod multipart;

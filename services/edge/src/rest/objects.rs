@@ -55,6 +55,13 @@ impl Message {
     }
 }
 
+impl Message {
+    /// When it was said.
+    pub(crate) fn timestamp(&self) -> &str {
+        &self.timestamp
+    }
+}
+
 /// A conversation, as one of its participants sees it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Conversation {

@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::answer::Refusal;
 use super::origin::Origin;
 
-const DEFAULT_SIZE: u32 = 50;
+/// Things on a page, unless it is said otherwise.
+pub(crate) const USUAL_SIZE: u32 = 50;
 const MAX_SIZE: u32 = 500;
 
 /// What Python's `quote_plus` escapes; it writes a space as a plus.
@@ -28,19 +29,24 @@ pub(crate) struct PageRequest {
 
 /// A page as a client gets it.
 #[derive(Debug, Serialize)]
-pub(crate) struct Page<T> {
+pub(crate) struct Page<R> {
     count: u64,
     next: Option<String>,
     previous: Option<String>,
-    results: Vec<T>,
+    results: R,
 }
 
 impl PageRequest {
     /// What `page` and `page_size` of the query say.
     pub(crate) fn parse(uri: &Uri) -> Result<Self, Refusal> {
+        Self::parse_with(uri, USUAL_SIZE)
+    }
+
+    /// The same for a list that has `usual_size` things on a page.
+    pub(crate) fn parse_with(uri: &Uri, usual_size: u32) -> Result<Self, Refusal> {
         let query = uri.query().unwrap_or_default();
         let size = last(query, "page_size").and_then(|size| integer(&size)).filter(|size| *size >= 1);
-        let size = size.map_or(DEFAULT_SIZE, |size| u32::try_from(size).unwrap_or(MAX_SIZE).min(MAX_SIZE));
+        let size = size.map_or(usual_size, |size| u32::try_from(size).unwrap_or(MAX_SIZE).min(MAX_SIZE));
         let number = match last(query, "page").as_deref() {
             None | Some("") => 1,
             Some("last") => 0,
@@ -50,10 +56,10 @@ impl PageRequest {
     }
 }
 
-impl<T> Page<T> {
+impl<R> Page<R> {
     /// Page `number` (0: there is no such page) of `pages`, of a list of `count` things that was asked for at `uri`.
     pub(crate) fn new(
-        results: Vec<T>,
+        results: R,
         count: u64,
         number: u64,
         pages: u64,
@@ -68,6 +74,12 @@ impl<T> Page<T> {
         let next = (number < pages).then(|| link(number + 1));
         let previous = (number > 1).then(|| link(number - 1));
         Ok(Self { count, next, previous, results })
+    }
+
+    /// The same page with its results in another shape.
+    pub(crate) fn map<S>(self, shape: impl FnOnce(R) -> S) -> Page<S> {
+        let Self { count, next, previous, results } = self;
+        Page { count, next, previous, results: shape(results) }
     }
 }
 

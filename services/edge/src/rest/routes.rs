@@ -4,16 +4,26 @@ use std::any::Any;
 
 use axum::Router;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, patch, post};
+use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use super::answer::{self, Refusal};
 use super::resource::{guarded, open, slash_optional, slashed};
-use super::{accounts, conversations, files, messages, root, sending};
+use super::{accounts, conversations, files, later, messages, root, sending};
 use crate::app::App;
+use crate::config::dialect::Dialect;
 
 /// All of REST, and the page for paths that lead nowhere.
 pub(crate) fn routes(app: &App) -> Router<App> {
-    Router::new().merge(auth()).merge(chat()).merge(files::routes(app.media.as_ref())).fallback(answer::nowhere)
+    let by_dialect = match app.dialect {
+        Dialect::Seed => seed(),
+        Dialect::Later => later(),
+    };
+    Router::new()
+        .merge(auth())
+        .merge(chat())
+        .merge(by_dialect)
+        .merge(files::routes(app.media.as_ref()))
+        .fallback(answer::nowhere)
 }
 
 /// What a client is told when the code that answers it panics.
@@ -41,21 +51,45 @@ fn auth() -> Router<App> {
         ))
 }
 
-fn chat() -> Router<App> {
-    let (read_only, post_only) = ("GET, HEAD, OPTIONS", "POST, OPTIONS");
-    let one_conversation = get(conversations::detail).delete(conversations::delete);
+/// Where the dialects differ: what is listed, and how.
+fn listings(list: MethodRouter<App>, detail: MethodRouter<App>, messages: MethodRouter<App>) -> Router<App> {
+    let read_only = "GET, HEAD, OPTIONS";
+    let one = detail.delete(conversations::delete);
     Router::new()
-        .merge(slashed("/api/chat", guarded("Api Root", read_only, get(root::index))))
-        .merge(slashed("/api/chat/conversations", guarded("Conversation List", read_only, get(conversations::list))))
-        .merge(slashed("/api/chat/conversations/start", guarded("Start", post_only, post(conversations::start))))
+        .merge(slashed("/api/chat/conversations", guarded("Conversation List", read_only, list)))
         .merge(slashed(
             "/api/chat/conversations/{id}",
-            guarded("Conversation Instance", "GET, DELETE, HEAD, OPTIONS", one_conversation),
+            guarded("Conversation Instance", "GET, DELETE, HEAD, OPTIONS", one),
         ))
+        .merge(slashed("/api/chat/conversations/{id}/messages", guarded("Messages", read_only, messages)))
+}
+
+fn seed() -> Router<App> {
+    listings(get(conversations::list), get(conversations::detail), get(conversations::messages))
+}
+
+fn later() -> Router<App> {
+    let post_only = "POST, OPTIONS";
+    listings(get(later::conversations::list), get(later::conversations::detail), get(later::conversations::history))
         .merge(slashed(
-            "/api/chat/conversations/{id}/messages",
-            guarded("Messages", read_only, get(conversations::messages)),
+            "/api/chat/messages/{id}/get_unread_messages_count",
+            guarded("Get Unread Messages Count", "GET, HEAD, OPTIONS", get(later::conversations::unread_count)),
         ))
+        .merge(slash_optional(
+            "/api/auth/switch-profile",
+            guarded("Switch Profile", post_only, post(later::profiles::switch_profile)),
+        ))
+        .merge(slash_optional(
+            "/api/auth/renew-refresh",
+            open("Renew Refresh", post_only, post(later::profiles::renew_refresh)),
+        ))
+}
+
+fn chat() -> Router<App> {
+    let (read_only, post_only) = ("GET, HEAD, OPTIONS", "POST, OPTIONS");
+    Router::new()
+        .merge(slashed("/api/chat", guarded("Api Root", read_only, get(root::index))))
+        .merge(slashed("/api/chat/conversations/start", guarded("Start", post_only, post(conversations::start))))
         .merge(slashed(
             "/api/chat/conversations/{id}/unread_count",
             guarded("Unread Count", read_only, get(conversations::unread_count)),

@@ -39,6 +39,7 @@ impl Rights {
         loop {
             let mut followed = None;
             let error = self.listen(gate, &mut followed).await;
+            self.lose();
             if followed.is_some() {
                 backoff.reset();
             }
@@ -104,7 +105,15 @@ impl Rights {
             let is_news = is_up_to_date && !progress.is_known;
             progress.last_change = progress.last_change.max(change_id);
             progress.is_known |= is_up_to_date;
+            progress.is_followed |= is_up_to_date;
             is_news
+        });
+    }
+
+    fn lose(&self) {
+        self.0.progress.send_if_modified(|progress| {
+            progress.is_followed = false;
+            false
         });
     }
 

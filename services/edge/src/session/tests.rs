@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::lobby::Seat;
-use crate::testing::{HERE, Stage, account, actor, until_head};
+use crate::testing::{HERE, Stage, account, actor, relayed, until_head};
 use natter_model::event::Body;
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ struct Chat {
 async fn chat(window_frames: usize) -> Chat {
     let stage = Stage::with_window(window_frames);
     let seat = stage.seat().await;
-    let session = |id, name| {
+    let session = async |id, name| {
         let allowance = stage.limits.allowance(account(id));
         Session::new(
             Arc::new(actor(id, name)),
@@ -24,10 +24,10 @@ async fn chat(window_frames: usize) -> Chat {
             stage.actions.clone(),
             seat.window.clone(),
             allowance,
-            stage.pass(account(id)),
+            stage.pass(account(id)).await,
         )
     };
-    let (ana, bob) = (session(2, "ana"), session(3, "bob"));
+    let (ana, bob) = (session(2, "ana").await, session(3, "bob").await);
     Chat { stage, seat, ana, bob }
 }
 
@@ -51,7 +51,7 @@ async fn content_is_appended_as_typed_and_edits_stripped() {
     let mut chat = chat(8).await;
     assert_eq!(told(&mut chat.ana, json!({"content": " hi \n"})).await, Value::Null);
     let content = " hi \n".to_owned();
-    assert_eq!(last_event(&chat).await, Body::Posted { content, attachment: None, client_id: None });
+    assert_eq!(last_event(&chat).await, Body::Posted { message: None, content, attachment: None, client_id: None });
     assert_eq!(told(&mut chat.ana, json!({"type": "edit", "message_id": "1", "content": " ho "})).await, Value::Null);
     let message = MessageId::new(1).expect("an id");
     assert_eq!(last_event(&chat).await, Body::Edited { message, content: "ho".to_owned() });
@@ -99,6 +99,30 @@ async fn persistence_is_asked_only_for_what_the_window_cannot_know() {
     assert_eq!(chat.stage.n_asked(), 2);
     assert_eq!(problem(&mut chat.bob, json!({"type": "read", "message_id": 99})).await, "message_not_found");
     assert_eq!(chat.stage.n_asked(), 3);
+}
+
+#[tokio::test]
+async fn a_message_that_another_system_named_is_edited_read_and_deleted_by_its_id() {
+    let mut chat = chat(4).await;
+    for _ in 0..20 {
+        // No messages, whose ids the log would give.
+        chat.stage.remove(&actor(9, "eve")).await;
+    }
+    chat.stage.happens(&actor(2, "ana"), relayed(5, "from afar")).await;
+    until_head(&chat.seat, Position::new(21)).await;
+    let edit = json!({"type": "edit", "message_id": 5, "content": "edited"});
+    chat.stage.persistence.take_away(true);
+    assert_eq!(told(&mut chat.ana, edit.clone()).await, Value::Null, "the window has it");
+    assert_eq!(last_event(&chat).await, Body::Edited { message: MessageId::new(5).unwrap(), content: "edited".into() });
+    assert_eq!(problem(&mut chat.bob, edit).await, "not_your_message");
+    chat.stage.persistence.take_away(false);
+    for n in 0..4 {
+        chat.stage.post(&actor(3, "bob"), &n.to_string()).await;
+    }
+    until_head(&chat.seat, Position::new(26)).await;
+    assert_eq!(told(&mut chat.bob, json!({"type": "read", "message_id": 5})).await, Value::Null, "persistence has it");
+    assert_eq!(told(&mut chat.ana, json!({"type": "delete", "message_id": 5})).await, Value::Null);
+    assert_eq!(problem(&mut chat.ana, json!({"type": "delete", "message_id": 5})).await, "already_deleted");
 }
 
 #[tokio::test]

@@ -144,6 +144,10 @@ impl Log for FlakyLog {
         })))
     }
 
+    async fn follow_all(&self, name: &str) -> Result<Feed, LogError> {
+        self.there()?.follow_all(name).await
+    }
+
     async fn signal(&self, signal: &Signal) -> Result<(), LogError> {
         self.there()?.signal(signal).await
     }

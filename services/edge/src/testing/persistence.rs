@@ -73,18 +73,15 @@ impl Messages for Persistence {
         self.n_asked.fetch_add(1, Ordering::SeqCst);
         let question = request.into_inner();
         let entries = self.entries(Position::START).await?;
-        let post = entries.iter().find(|entry| entry.position.get() == question.message_id);
-        let post = post.filter(|entry| matches!(entry.event.body, Body::Posted { .. }));
-        let message = post.map(|entry| {
-            v1::Message {
+        let post = entries.iter().find(|entry| entry.message_id().is_some_and(|id| id.get() == question.message_id));
+        let message = post.map(|entry| v1::Message {
             message_id: question.message_id,
             conversation_id: HERE.get(),
             sender_id: entry.event.actor.id.get(),
-            is_deleted: entries.iter().any(|later| {
-                matches!(later.event.body, Body::Deleted { message } if Position::from(message) == entry.position)
-            }),
+            is_deleted: entries.iter().any(
+                |later| matches!(later.event.body, Body::Deleted { message } if message.get() == question.message_id),
+            ),
             ..v1::Message::default()
-        }
         });
         Ok(Response::new(v1::GetMessageReply { message }))
     }

@@ -1,8 +1,8 @@
 //! What a window holds, and what it knows.
 
 use super::*;
-use crate::testing::{HERE, account, actor, entry, posted};
-use natter_model::event::SignalBody;
+use crate::testing::{HERE, account, actor, entry, posted, relayed};
+use natter_model::event::{Origin, SignalBody};
 
 fn open_at(head: u64, max_frames: usize) -> Window {
     let mut window = Window::new(HERE, max_frames);
@@ -99,11 +99,37 @@ fn a_message_is_found_with_its_sender_and_its_end() {
 }
 
 #[test]
+fn a_message_is_found_by_the_id_that_another_system_gave_it() {
+    let ana = actor(2, "ana");
+    let mut window = open_at(100, 3);
+    window.push(&entry(112, 100, &ana, relayed(5, "x")));
+    window.push(&entry(113, 112, &ana, relayed(6, "x")));
+    window.push(&entry(114, 113, &ana, Body::Deleted { message: message(6) }));
+    let found =
+        |id, is_deleted| Lookup::Found(Target { id: message(id), conversation: HERE, sender: account(2), is_deleted });
+    assert_eq!(window.look_up(message(5)), found(5, false));
+    assert_eq!(window.look_up(message(6)), found(6, true));
+    assert_eq!(window.look_up(message(112)), Lookup::Absent, "its place is not its id");
+    window.push(&entry(115, 114, &ana, posted("x")));
+    assert_eq!(window.look_up(message(5)), Lookup::Unknown, "it has left");
+}
+
+#[test]
+fn a_message_that_was_relayed_twice_is_shown_once() {
+    let ana = actor(2, "ana");
+    let mut window = open_at(100, 8);
+    window.push(&entry(112, 100, &ana, relayed(5, "x")));
+    window.push(&entry(113, 112, &ana, relayed(5, "x")));
+    window.push(&entry(114, 113, &ana, relayed(6, "x")));
+    assert_eq!((positions(&window, 0), window.head().get()), (Some(vec![112, 114]), 114));
+}
+
+#[test]
 fn messages_that_were_imported_below_the_log_are_not_absent() {
     let ana = actor(2, "ana");
     let mut window = open_at(0, 8);
     let body = SignalBody::Typing { is_typing: true };
-    window.push_signal(&Signal { conversation: HERE, actor: ana.clone(), body });
+    window.push_signal(&Signal { conversation: HERE, actor: ana.clone(), origin: Origin::Natter, body });
     assert_eq!(window.look_up(message(2)), Lookup::Unknown);
     window.push(&entry(7, 0, &ana, posted("the first in the log")));
     window.push(&entry(9, 7, &ana, posted("the second")));
@@ -118,7 +144,7 @@ fn signals_are_news_to_others_and_events_to_those_behind() {
     let mut window = open_at(10, 8);
     window.push(&entry(12, 10, &ana, posted("x")));
     let body = SignalBody::Typing { is_typing: true };
-    window.push_signal(&Signal { conversation: HERE, actor: ana, body });
+    window.push_signal(&Signal { conversation: HERE, actor: ana, origin: Origin::Natter, body });
     let news = |reader, position| {
         let frames = window.frames_from(0).expect("all are there");
         frames.map(|frame| frame.is_news_to(account(reader), Position::new(position))).collect::<Vec<_>>()
