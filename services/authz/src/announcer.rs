@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use natter_log::port::{Log, LogError};
-use natter_model::event::{Actor, Body, Event};
+use natter_model::event::{Actor, Body, Event, Origin};
 use natter_model::id::EventId;
 use natter_model::timestamp::Timestamp;
 use natter_store::error::StoreError;
@@ -72,6 +72,7 @@ fn event(removal: &Unannounced) -> Event {
         conversation,
         actor: Actor { id: participant.id, username: participant.username.clone() },
         at: removed_at,
+        origin: Origin::Natter,
         body: Body::ParticipantRemoved,
     }
 }

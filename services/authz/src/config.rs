@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use natter_host::cli::HostConfig;
-use natter_host::secret::{Secret, SigningKeyConfig};
+use natter_host::nats::NatsConfig;
+use natter_host::secret::Secret;
 use natter_identity::minter::Lifetimes;
+use natter_keys::config::TokenConfig;
 
 /// What the program can be told.
 #[derive(Debug, Clone, clap::Parser)]
@@ -20,12 +22,12 @@ pub struct AuthzConfig {
     /// Postgres that holds accounts and conversations, such as `postgres://natter:secret@db/natter`.
     #[arg(long, env = "AUTHZ_DATABASE_URL", hide_env_values = true)]
     pub database_url: Secret,
-    /// NATS server that holds the log, which is told of participants who were removed; several are separated by commas.
-    #[arg(long, env = "NATS_URL", hide_env_values = true, default_value = "nats://127.0.0.1:4222")]
-    pub nats_url: Secret,
-    /// Where the key that tokens are signed with comes from.
+    /// The log is told of participants who were removed.
     #[command(flatten)]
-    pub signing_key: SigningKeyConfig,
+    pub nats: NatsConfig,
+    /// What tokens are signed with, and whose are taken back.
+    #[command(flatten)]
+    pub tokens: TokenConfig,
     /// Seconds that an access token is good for. An hour, as in the Django chat. Its socket is closed then.
     #[arg(long, env = "AUTHZ_ACCESS_SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..))]
     pub access_seconds: u32,

@@ -8,6 +8,9 @@ use tonic::Status;
 use crate::Authz;
 use crate::reply::{self, account_id, ask};
 
+/// Conversations in one answer, at most.
+const LONGEST_PAGE: u32 = 1000;
+
 impl Authz {
     pub(crate) async fn start(
         &self,
@@ -36,6 +39,23 @@ impl Authz {
         let search = Some(request.search.as_str()).filter(|search| !search.is_empty());
         let conversations = ask(self.store.conversations_of(account_id(request.account_id)?, search)).await?;
         Ok(v1::ListConversationsReply { conversations: conversations.into_iter().map(reply::conversation).collect() })
+    }
+
+    pub(crate) async fn list_all(
+        &self,
+        request: v1::ListAllConversationsRequest,
+    ) -> Result<v1::ListAllConversationsReply, Status> {
+        if !(1..=LONGEST_PAGE).contains(&request.limit) {
+            return Err(Status::invalid_argument("limit is out of range"));
+        }
+        let after = ConversationId::new(request.after);
+        // No conversation has an id beyond those that can be one.
+        let conversations = match after {
+            None if request.after > 0 => Vec::new(),
+            _ => ask(self.store.conversations_after(after, request.limit)).await?,
+        };
+        let conversations = conversations.into_iter().map(reply::conversation).collect();
+        Ok(v1::ListAllConversationsReply { conversations })
     }
 
     pub(crate) async fn conversation_of(&self, account: u64, conversation: u64) -> Result<Conversation, Status> {

@@ -16,7 +16,7 @@ mod watcher;
 use std::sync::Arc;
 
 use natter_identity::minter::Minter;
-use natter_identity::verifier::Verifier;
+use natter_keys::Tokens;
 use natter_log::port::Log;
 use natter_store::accounts::AccountStore;
 use natter_store::rights::RightsStore;
@@ -31,21 +31,21 @@ pub struct Authz {
     store: Arc<dyn AccountStore>,
     rights: Arc<dyn RightsStore>,
     minter: Arc<Minter>,
-    verifier: Arc<Verifier>,
+    tokens: Tokens,
     passwords: Passwords,
     feed: Feed,
 }
 
 impl Authz {
-    /// Answers from `store`, signs with `minter`, and takes back what `verifier` accepts. Nobody hears of rights that
+    /// Answers from `store`, signs with `minter`, and takes back what `tokens` accepts. Nobody hears of rights that
     /// end before [`Authz::follow_rights`] runs.
-    pub fn new(store: Arc<impl AccountStore + RightsStore>, minter: Minter, verifier: Verifier) -> Self {
+    pub fn new(store: Arc<impl AccountStore + RightsStore>, minter: Minter, tokens: impl Into<Tokens>) -> Self {
         metrics::describe();
         Self {
             store: store.clone(),
             rights: store.clone(),
             minter: Arc::new(minter),
-            verifier: Arc::new(verifier),
+            tokens: tokens.into(),
             passwords: Passwords::on_this_machine(),
             feed: Feed::new(store),
         }

@@ -13,11 +13,10 @@ use natter_host::lifecycle::Lifecycle;
 use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
-use natter_host::{cli, metrics, telemetry};
-use natter_identity::key::SigningKey;
+use natter_host::{cli, metrics, probe, telemetry};
 use natter_identity::minter::Minter;
-use natter_identity::verifier::{Verifier, VerifierSettings};
-use natter_log_nats::JetStream;
+use natter_keys::Keys;
+use natter_log_nats::{Access, JetStream};
 use natter_proto::v1::authz_server::AuthzServer;
 use natter_store::accounts::AccountStore as _;
 use natter_store_pg::PgAccounts;
@@ -30,14 +29,20 @@ async fn main() -> ExitCode {
 }
 
 async fn run(config: &AuthzConfig) -> anyhow::Result<()> {
+    if config.host.probe {
+        return probe::ask(config.ops_listen);
+    }
     telemetry::init(&config.host.telemetry)?;
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
-    let key = SigningKey::hmac(&config.signing_key.require()?).map_err(|error| config.signing_key.refused(error))?;
+    let key = config.tokens.require_signing_key()?;
+    let keys = Keys::open(&config.tokens, Some(&key))?;
     let store = PgAccounts::connect_lazy(config.database_url.expose())
         .map_err(|error| Misconfigured::new("AUTHZ_DATABASE_URL", error))?;
     let store = Arc::new(store);
-    let log = JetStream::connect(config.nats_url.expose()).await;
+    let access = Access::at(config.nats.url.expose(), "authz").roots(config.nats.roots()?);
+    let access = access.seed(config.nats.seed()?).map_err(|error| config.nats.seed_refused(error))?;
+    let log = JetStream::connect(&access).await;
     let log = Arc::new(log.map_err(|error| Misconfigured::new("NATS_URL", error))?);
     let lifecycle = Lifecycle::from_signals(config.host.drain()).context("listening to signals")?;
     let readiness = Readiness::new(&[POSTGRES], lifecycle.drain());
@@ -47,13 +52,15 @@ async fn run(config: &AuthzConfig) -> anyhow::Result<()> {
     open_files.tell();
     let _probes = ops.serve(readiness.clone(), metrics);
 
-    let minter = Minter::new(&key, config.lifetimes());
-    let authz = Authz::new(store.clone(), minter, Verifier::new(&key, VerifierSettings::default()));
+    let minter = Minter::expecting(&key, config.lifetimes(), config.tokens.verifier_settings());
+    let authz = Authz::new(store.clone(), minter, keys.tokens());
     lifecycle
         .run(async |drain, tasks| {
             let (followed, drained) = (authz.clone(), drain.clone());
             // Not waited for: without NATS only removed participants stay unannounced for a while.
             tasks.spawn(async move { followed.follow_rights(log, drained).await });
+            // Nor this: the tokens that it signs itself are known without.
+            tasks.spawn(keys.follow(drain.clone()));
             let watched = readiness.clone();
             tasks.spawn(async move { watched.watch(POSTGRES, || store.ready()).await });
             grpc.serve(AuthzServer::new(authz), &readiness, drain).await

@@ -25,14 +25,13 @@ impl Authz {
     /// Takes back a refresh token, and the access token that came with it. `false`: the refresh token was invalid or
     /// had been revoked before.
     pub(crate) async fn log_out_here(&self, refresh: &str, access: &str) -> Result<bool, Status> {
-        let now = Timestamp::now();
-        let Some(claims) = self.refresh_claims(refresh, now) else { return Ok(false) };
+        let Some(claims) = self.refresh_claims(refresh).await? else { return Ok(false) };
         let Some(account) = claims.account else { return Ok(false) };
         if ask(self.rights.is_token_revoked(&claims.jti, account, issued_at_s(claims.issued_at))).await? {
             return Ok(false);
         }
         let refresh = RefreshToken { jti: claims.jti, account, expires_at: claims.expires_at };
-        let access = self.verifier.verify(access, Expected::Access, now).ok();
+        let access = self.tokens.verify(access, Expected::Access).await.ok();
         let access = access.map(|claims| RevokedToken {
             jti: claims.jti,
             account: claims.account,

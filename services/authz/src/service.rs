@@ -33,8 +33,15 @@ impl Service for Authz {
         &self,
         request: Request<v1::RefreshAccessRequest>,
     ) -> Result<Response<v1::RefreshAccessReply>, Status> {
-        let access = self.access_for(&request.into_inner().refresh).await?.unwrap_or_default();
+        let access = self.access_for(&request.into_inner()).await?.unwrap_or_default();
         Ok(Response::new(v1::RefreshAccessReply { access }))
+    }
+
+    async fn renew_refresh(
+        &self,
+        request: Request<v1::RenewRefreshRequest>,
+    ) -> Result<Response<v1::RenewRefreshReply>, Status> {
+        self.renew(&request.into_inner()).await.map(Response::new)
     }
 
     async fn log_out(&self, request: Request<v1::LogOutRequest>) -> Result<Response<v1::LogOutReply>, Status> {
@@ -63,6 +70,13 @@ impl Service for Authz {
         request: Request<v1::ListConversationsRequest>,
     ) -> Result<Response<v1::ListConversationsReply>, Status> {
         self.list(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_all_conversations(
+        &self,
+        request: Request<v1::ListAllConversationsRequest>,
+    ) -> Result<Response<v1::ListAllConversationsReply>, Status> {
+        self.list_all(request.into_inner()).await.map(Response::new)
     }
 
     async fn get_conversation(

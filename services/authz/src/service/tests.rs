@@ -58,13 +58,17 @@ impl Scene {
     }
 
     async fn log_in(&self, username: &str, email: &str, password: &str) -> v1::LogInReply {
-        let request =
-            v1::LogInRequest { username: username.to_owned(), email: email.to_owned(), password: password.to_owned() };
+        let request = v1::LogInRequest {
+            username: username.to_owned(),
+            email: email.to_owned(),
+            password: password.to_owned(),
+            content: 0,
+        };
         self.authz.log_in(Request::new(request)).await.unwrap().into_inner()
     }
 
     async fn refresh(&self, refresh: &str) -> String {
-        let request = v1::RefreshAccessRequest { refresh: refresh.to_owned() };
+        let request = v1::RefreshAccessRequest { refresh: refresh.to_owned(), content: 0 };
         self.authz.refresh_access(Request::new(request)).await.unwrap().into_inner().access
     }
 
@@ -210,6 +214,24 @@ async fn a_conversation_is_there_for_its_participants_alone() {
     delete(BOB).await.unwrap();
     assert_eq!(get(ANA).await.unwrap_err().code(), Code::NotFound);
     assert_eq!(delete(BOB).await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn all_conversations_can_be_listed() {
+    let scene = Scene::new().await;
+    let first = scene.start(ANA, BOB).await.conversation.unwrap();
+    let second = scene.start(BOB, EVE).await.conversation.unwrap();
+    let list = async |after, limit| {
+        let request = v1::ListAllConversationsRequest { after, limit };
+        let reply = scene.authz.list_all_conversations(Request::new(request)).await;
+        reply.map(|reply| reply.into_inner().conversations).map_err(|status| status.code())
+    };
+    assert_eq!(list(0, 1).await.unwrap(), std::slice::from_ref(&first));
+    assert_eq!(list(first.conversation_id, 1000).await.unwrap(), [second]);
+    assert_eq!(list(u64::MAX, 1).await.unwrap(), []);
+    for limit in [0, 1001] {
+        assert_eq!(list(0, limit).await.unwrap_err(), Code::InvalidArgument);
+    }
 }
 
 #[tokio::test]
