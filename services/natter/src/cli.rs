@@ -1,13 +1,23 @@
 //! What the program can be told.
 
+pub(crate) mod django;
+pub(crate) mod import;
+pub(crate) mod mirror;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use natter_edge::config::dialect::Dialect;
 use natter_edge::config::limits::LimitsConfig;
 use natter_host::cli::HostConfig;
-use natter_host::secret::{Secret, SigningKeyConfig};
+use natter_host::nats::NatsConfig;
+use natter_host::secret::Secret;
 use natter_host::telemetry::TelemetryConfig;
+use natter_keys::config::TokenConfig;
+
+use self::import::ImportConfig;
+use self::mirror::MirrorConfig;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -35,6 +45,10 @@ pub(crate) enum Command {
     /// Compares the log with the store, and ends with 1 if they differ. Changes nothing unless told to, and may be run
     /// while people chat; a Natter in one process has to be stopped for it.
     Verify(VerifyConfig),
+    /// Brings accounts, conversations and messages over from a Django Channels chat. May be run again at any time.
+    ImportDjango(Box<ImportConfig>),
+    /// Writes what is said in Natter into a Django Channels chat's own tables, with the same ids, until it is stopped.
+    MirrorDjango(Box<MirrorConfig>),
     /// Takes tokens back before they expire.
     Token {
         #[command(subcommand)]
@@ -85,12 +99,16 @@ pub(crate) struct ServeConfig {
     /// Leaves out the demo accounts, which are otherwise made on the first start if only this machine can connect.
     #[arg(long)]
     pub(crate) no_demo: bool,
-    /// First position of a new log, so that ids go on behind those of imported messages.
-    #[arg(long, env = "NATTER_FIRST_SEQUENCE", hide = true, default_value_t = 1)]
+    /// First position of a new log: behind the highest id of messages that will be imported, with room for more.
+    #[arg(long, env = "NATTER_FIRST_SEQUENCE", default_value_t = 1)]
     pub(crate) first_sequence: u64,
-    /// Without a key, a random one is kept in the data folder.
+    /// How REST answers, and what tokens tell: as the Django chat at the time of the seed, or as in its later commits, whose
+    /// front end needs that. Sockets say the keys of both at once.
+    #[arg(long, env = "NATTER_DIALECT", default_value_t = Dialect::Seed, value_enum)]
+    pub(crate) dialect: Dialect,
+    /// Without a signing key, a random one is kept in the data folder.
     #[command(flatten)]
-    pub(crate) signing_key: SigningKeyConfig,
+    pub(crate) tokens: TokenConfig,
     /// How much one client may ask.
     #[command(flatten)]
     pub(crate) limits: LimitsConfig,
@@ -100,14 +118,14 @@ pub(crate) struct ServeConfig {
 
 #[derive(Debug, Args)]
 pub(crate) struct ProvisionConfig {
-    /// NATS server that shall hold the log; several are separated by commas.
-    #[arg(long, env = "NATS_URL", hide_env_values = true, default_value = "nats://127.0.0.1:4222")]
-    pub(crate) nats_url: Secret,
+    #[command(flatten)]
+    pub(crate) nats: NatsConfig,
     /// Servers that keep each record, at most 5; with 3, one may be lost. Unless given, a new log has 1, and one that is
     /// there keeps what it has.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=5))]
     pub(crate) replicas: Option<u8>,
-    /// First position of a new log: behind the highest id of messages that will be imported.
+    /// First position of a new log: behind the highest id of what will be imported, with room for more. For a Django chat
+    /// that goes on for a while, 1099511627776 leaves all the room there is.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) first_sequence: u64,
     #[command(flatten)]
@@ -128,7 +146,7 @@ pub(crate) struct MigrateConfig {
 }
 
 /// Where a log and its store are.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct PairConfig {
     /// Data folder of a Natter in one process.
     #[arg(long, env = "NATTER_DATA", default_value = DEFAULT_DATA)]
@@ -136,9 +154,8 @@ pub(crate) struct PairConfig {
     /// Postgres for messages, of a Natter of several processes. Goes before the data folder.
     #[arg(long, env = "PERSISTENCE_DATABASE_URL", hide_env_values = true)]
     pub(crate) persistence_database_url: Option<Secret>,
-    /// NATS server that holds the log of a Natter of several processes; several are separated by commas.
-    #[arg(long, env = "NATS_URL", hide_env_values = true, default_value = "nats://127.0.0.1:4222")]
-    pub(crate) nats_url: Secret,
+    #[command(flatten)]
+    pub(crate) nats: NatsConfig,
 }
 
 #[derive(Debug, Args)]

@@ -18,7 +18,7 @@ pub(crate) fn hash() -> task::JoinHandle<String> {
     task::spawn_blocking(|| password::hash(PASSWORD))
 }
 
-/// Makes the accounts. Those that are there already stay.
+/// Makes the accounts, as they were if they are there already.
 pub(crate) async fn create(store: &dyn AccountStore, password_hash: &str) -> anyhow::Result<()> {
     let accounts = ACCOUNTS.map(|(username, id, email)| Account {
         id: AccountId::new(id).expect("2 and 3 are ids"),
@@ -28,7 +28,7 @@ pub(crate) async fn create(store: &dyn AccountStore, password_hash: &str) -> any
         is_active: true,
         profile_types: Vec::new(),
     });
-    store.import_accounts(&accounts).await.context("making the demo accounts")
+    store.import_accounts(&accounts).await.context("making the demo accounts").map(drop)
 }
 
 /// Can anybody log in with a demo account? Costs a password check for each that is there.

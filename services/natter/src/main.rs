@@ -6,8 +6,10 @@ mod cli;
 mod demo;
 mod folder;
 mod greeting;
+mod import;
 mod in_process;
 mod migrate;
+mod mirror;
 mod pair;
 mod participant;
 mod provision;
@@ -33,6 +35,8 @@ async fn main() -> ExitCode {
         Some(Command::Migrate(config)) => migrate::run(config).await,
         Some(Command::Repair(config)) => repair::run(config).await,
         Some(Command::Verify(config)) => verify::run(config).await,
+        Some(Command::ImportDjango(config)) => Box::pin(import::run(config)).await,
+        Some(Command::MirrorDjango(config)) => Box::pin(mirror::run(config)).await,
         Some(Command::Token { command: TokenCommand::Revoke(config) }) => token::revoke(config).await,
         Some(Command::Participant { command: ParticipantCommand::Remove(config) }) => participant::remove(config).await,
         Some(Command::Account { command: AccountCommand::Create(config) }) => account::create(config).await,

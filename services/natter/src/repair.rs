@@ -36,8 +36,8 @@ pub(crate) async fn run(config: &RepairConfig) -> anyhow::Result<()> {
     }
     let until = if last < known { past.max(Position::new(known.get() + MARGIN)) } else { past };
     println!("The log ends at {last}; the store bears witness of positions up to {known}.");
-    if let Some(url) = &pair.nats_url
-        && begin_behind(url, until).await.map_err(explain)?
+    if let Some(access) = &pair.nats
+        && begin_behind(access, until).await.map_err(explain)?
     {
         println!("The log holds nothing, so it is made anew: its next position is {}.", until.get() + 1);
         println!("Everything that it held is in the store, or lost: of what the store has not seen, nobody knows.");

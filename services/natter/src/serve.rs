@@ -15,9 +15,9 @@ use natter_host::lifecycle::Lifecycle;
 use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
-use natter_host::{listen, metrics, telemetry};
+use natter_host::{listen, metrics, probe, telemetry};
 use natter_identity::minter::{Lifetimes, Minter};
-use natter_identity::verifier::{Verifier, VerifierSettings};
+use natter_keys::Keys;
 use natter_log::embedded::Embedded;
 use natter_log::port::Log as _;
 use natter_model::id::Position;
@@ -46,10 +46,15 @@ const BATCH_RECORDS: NonZero<u16> = NonZero::new(500).expect("it is not zero");
 const STORE: &str = "store";
 const LOG: &str = "log";
 const RIGHTS: &str = "rights";
+const KEYS: &str = "keys";
 const ROOM: &str = "room";
 
 /// Runs until SIGTERM. `program` is what this program was started as.
 pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<()> {
+    if config.host.probe {
+        let unset = || Misconfigured::new("NATTER_OPS_LISTEN", "is not set; without it nobody can ask");
+        return probe::ask(config.ops_listen.ok_or_else(unset)?);
+    }
     telemetry::init(&config.host.telemetry.clone().or_filter("warn"))?;
     let open_files = OpenFiles::raise();
     // Before anybody describes what they count.
@@ -60,7 +65,9 @@ pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<(
     let makes_demo = folder.is_first_start() && !config.no_demo && config.listen.ip().is_loopback();
     // Begun here, because it takes longer than all the rest.
     let demo_hash = makes_demo.then(demo::hash);
-    let key = signing::key(&config.signing_key, &folder.signing_key())?;
+    let key = signing::key(&config.tokens, &folder.signing_key())?;
+    let keys = Keys::open(&config.tokens, Some(&key))?;
+    let good_tokens = keys.tokens();
     let store = SqliteStore::open(&folder.store()).await.map_err(|error| folder.damaged(error))?;
     let store = Arc::new(store);
     let log = open_log(&folder, &store, config.first_sequence).await?;
@@ -68,11 +75,11 @@ pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<(
 
     let (authz, authz_calls) = in_process::link();
     let (messages, messages_calls) = in_process::link();
-    let verifier = || Verifier::new(&key, VerifierSettings::default());
     let edge_config = EdgeConfig { listen: config.listen, media_root: Some(folder.media()?), ..EdgeConfig::default() };
     let max_connections = open_files.connections(edge_config.max_connections);
-    let edge_config = EdgeConfig { max_connections, limits: config.limits.clone(), ..edge_config };
-    let edge = Edge::bind(edge_config, Ports { log: log.clone(), authz, messages, verifier: verifier() }).await;
+    let edge_config =
+        EdgeConfig { max_connections, dialect: config.dialect, limits: config.limits.clone(), ..edge_config };
+    let edge = Edge::bind(edge_config, Ports { log: log.clone(), authz, messages, tokens: good_tokens.clone() }).await;
     let edge = edge.map_err(|error| refused(&folder, error))?;
     let ops = match config.ops_listen {
         Some(address) => Some(Ops::bind("NATTER_OPS_LISTEN", address).await?),
@@ -83,12 +90,12 @@ pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<(
     let addresses = Addresses { listen: edge.address(), ops: ops.as_ref().map(Ops::address) };
     addresses.announce(&config.host)?;
     open_files.tell();
-    let readiness = Readiness::new(&[STORE, LOG, RIGHTS], lifecycle.drain());
+    let readiness = Readiness::new(&[STORE, LOG, RIGHTS, KEYS], lifecycle.drain());
     let _probes = ops.zip(metrics).map(|(ops, metrics)| ops.serve(readiness.clone(), metrics));
     greet(config, &folder, addresses, accounts, program)?;
 
-    let minter = Minter::new(&key, Lifetimes::default());
-    let authz = Authz::new(store.clone(), minter, verifier());
+    let minter = Minter::expecting(&key, Lifetimes::default(), config.tokens.verifier_settings());
+    let authz = Authz::new(store.clone(), minter, good_tokens.clone());
     let lag = Arc::new(Lag::default());
     let history = MessagesServer::new(History::new(log.clone(), log.clone(), store.clone(), lag.clone()));
     let fold = Fold::new(log.clone(), log.clone(), store.clone(), BATCH_RECORDS);
@@ -105,6 +112,9 @@ pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<(
             tasks.spawn(lag.watch(log.clone(), log.clone(), services.clone()));
             let (watched_log, ready) = (log.clone(), readiness.clone());
             tasks.spawn(async move { ready.watch(LOG, async || watched_log.oldest().await.map(drop)).await });
+            tasks.spawn(keys.follow(services.clone()));
+            let ready = readiness.clone();
+            tasks.spawn(async move { ready.wait_for(KEYS, async || good_tokens.is_complete()).await });
             let (ready, is_crowded) = (readiness.clone(), edge.is_crowded());
             tasks.spawn(async move { ready.follow(ROOM, is_crowded, CROWDED).await });
             let (ready, known) = (readiness.clone(), edge.knows_rights());
@@ -176,7 +186,7 @@ fn greet(
     accounts: Accounts,
     program: &str,
 ) -> Result<(), Misconfigured> {
-    let own_key = config.signing_key.read()?.is_none().then(|| folder.signing_key());
+    let own_key = config.tokens.signing_key()?.is_none().then(|| folder.signing_key());
     let greeting = Greeting {
         listen: addresses.listen,
         ops: addresses.ops,

@@ -6,20 +6,24 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use natter_host::exit::Misconfigured;
-use natter_host::secret::SigningKeyConfig;
-use natter_identity::key::SigningKey;
+use natter_identity::key::{Algorithm, SigningKey};
+use natter_keys::config::TokenConfig;
 
 /// The given key, else the one in the file, else a new one that is put there.
-pub(crate) fn key(config: &SigningKeyConfig, file: &Path) -> Result<SigningKey, Misconfigured> {
-    if let Some(given) = config.read()? {
-        return SigningKey::hmac(&given).map_err(|error| config.refused(error));
+pub(crate) fn key(config: &TokenConfig, file: &Path) -> Result<SigningKey, Misconfigured> {
+    if let Some(given) = config.signing_key()? {
+        return Ok(given);
+    }
+    if config.signing_algorithm != Algorithm::HS256 {
+        let text = format!("{} needs a key of its kind; set SIGNING_KEY too", config.signing_algorithm);
+        return Err(Misconfigured::new("SIGNING_ALGORITHM", text));
     }
     let trouble = |error: &dyn std::fmt::Display| {
         let text = format!("cannot use {}: {error}; remove that file, or set SIGNING_KEY", file.display());
         Misconfigured::new("SIGNING_KEY", text)
     };
     let kept = kept(file).map_err(|error| trouble(&error))?;
-    SigningKey::hmac(kept.trim_ascii().as_bytes()).map_err(|error| trouble(&error))
+    SigningKey::hmac(kept.trim_ascii().as_bytes()).map(|key| config.named(key)).map_err(|error| trouble(&error))
 }
 
 fn kept(file: &Path) -> io::Result<String> {
@@ -48,13 +52,22 @@ fn make(file: &Path) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser as _;
     use natter_identity::minter::{Lifetimes, Minter, Subject};
     use natter_identity::verifier::{Expected, Verifier, VerifierSettings};
     use natter_model::id::AccountId;
     use natter_model::timestamp::Timestamp;
     use std::os::unix::fs::PermissionsExt as _;
 
-    const NONE: SigningKeyConfig = SigningKeyConfig { signing_key: None, signing_key_file: None };
+    #[derive(Debug, clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        tokens: TokenConfig,
+    }
+
+    fn told(arguments: &[&str]) -> TokenConfig {
+        Program::parse_from([&["program"], arguments].concat()).tokens
+    }
 
     fn fits(signer: &SigningKey, verifier: &SigningKey) -> bool {
         let subject = Subject {
@@ -72,23 +85,22 @@ mod tests {
     fn a_key_that_was_made_stays() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("signing.key");
-        let made = key(&NONE, &file).unwrap();
+        let made = key(&told(&[]), &file).unwrap();
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(fits(&made, &key(&NONE, &file).unwrap()));
-        let other_program = SigningKeyConfig { signing_key: None, signing_key_file: Some(file) };
-        assert!(fits(&made, &SigningKey::hmac(&other_program.read().unwrap().unwrap()).unwrap()));
-        assert!(!fits(&made, &key(&NONE, &folder.path().join("other.key")).unwrap()));
+        assert!(fits(&made, &key(&told(&[]), &file).unwrap()));
+        let other_program = told(&["--signing-key-file", file.to_str().unwrap()]);
+        assert!(fits(&made, &other_program.signing_key().unwrap().unwrap()));
+        assert!(!fits(&made, &key(&told(&[]), &folder.path().join("other.key")).unwrap()));
     }
 
     #[test]
     fn a_short_key_is_refused_by_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("signing.key");
-        let given = SigningKeyConfig { signing_key: Some("short".parse().unwrap()), signing_key_file: None };
-        let refusal = key(&given, &file).unwrap_err().to_string();
+        let refusal = key(&told(&["--signing-key", "short"]), &file).unwrap_err().to_string();
         assert!(refusal.starts_with("SIGNING_KEY:"), "{refusal}");
         fs::write(&file, "").unwrap();
-        let refusal = key(&NONE, &file).unwrap_err().to_string();
+        let refusal = key(&told(&[]), &file).unwrap_err().to_string();
         assert!(refusal.contains("signing.key"), "{refusal}");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use natter_model::event::{Actor, Body, Event};
+use natter_model::event::{Actor, Body, Event, Origin};
 use natter_model::id::{EventId, Position};
 use natter_proto::record;
 use natter_store::batch::Erasures;
@@ -55,14 +55,17 @@ impl Witnesses {
         }
     }
 
-    /// The content is that of now: what it was before an edit, nobody knows any more.
+    /// The content is that of now: what it was before an edit, nobody knows any more. Nor who had heard of an edit, a delete
+    /// or a read mark first: they are told again to whom they came from, which changes nothing there.
     fn posted(&mut self, posted: Posted) {
-        let Posted { message, event, client_id, edited_seq, deleted_seq, deleted_at, .. } = posted;
+        let has_given_id = posted.has_given_id();
+        let Posted { message, event, posted_seq, client_id, edited_seq, deleted_seq, deleted_at, .. } = posted;
         let at = |id, at, body| Event {
             id,
             conversation: message.conversation,
             actor: Actor { id: message.sender, username: message.sender_name.clone() },
             at,
+            origin: Origin::Natter,
             body,
         };
         let content = message.content.unwrap_or_default();
@@ -74,8 +77,10 @@ impl Witnesses {
             self.add(deleted_seq, at(EventId::fresh(), deleted_at, Body::Deleted { message: message.id }));
         }
         if let Some(event) = event {
-            let body = Body::Posted { content, attachment: message.attachment.clone(), client_id };
-            self.add(message.id.into(), at(event, message.timestamp, body));
+            let given = has_given_id.then_some(message.id);
+            let body = Body::Posted { message: given, content, attachment: message.attachment.clone(), client_id };
+            let origin = if has_given_id { Origin::Channels } else { Origin::Natter };
+            self.add(posted_seq, Event { origin, ..at(event, message.timestamp, body) });
         }
     }
 
@@ -85,6 +90,7 @@ impl Witnesses {
             conversation: mark.conversation,
             actor: Actor { id: mark.account, username: mark.username },
             at: mark.read_at,
+            origin: Origin::Natter,
             body: Body::Read { message: mark.message },
         };
         self.add(mark.touched_seq, event);
@@ -93,7 +99,14 @@ impl Witnesses {
     fn erasures(&mut self, erasures: Erasures) {
         for (conversation, erasure) in erasures {
             let (actor, at) = (erasure.actor, erasure.at);
-            let event = Event { id: EventId::fresh(), conversation, actor, at, body: Body::ConversationDeleted };
+            let event = Event {
+                id: EventId::fresh(),
+                conversation,
+                actor,
+                at,
+                origin: Origin::Natter,
+                body: Body::ConversationDeleted,
+            };
             self.add(erasure.erased_seq, event);
         }
     }
@@ -113,5 +126,40 @@ impl Witnesses {
         if self.positions.contains(&position.get()) {
             self.events.insert(position, event);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use natter_model::event::Entry;
+    use natter_model::id::{AccountId, ConversationId, MessageId};
+    use natter_model::timestamp::Timestamp;
+    use natter_store::messages::MessageStore as _;
+    use natter_store::sqlite::SqliteStore;
+
+    fn said(position: u64, id: Option<u64>) -> Entry {
+        let (conversation, message) = (ConversationId::new(7).unwrap(), id.map(|id| MessageId::new(id).unwrap()));
+        let event_id = message.map_or_else(EventId::fresh, |id| EventId::of_relayed_post(conversation, id));
+        let event = Event {
+            id: event_id,
+            conversation,
+            actor: Actor { id: AccountId::new(2).unwrap(), username: "ana".to_owned() },
+            at: Timestamp::from_micros(1_000_000),
+            origin: if id.is_some() { Origin::Channels } else { Origin::Natter },
+            body: Body::Posted { message, content: "hello".to_owned(), attachment: None, client_id: None },
+        };
+        Entry { position: Position::new(position), previous: Position::START, event }
+    }
+
+    #[tokio::test]
+    async fn what_was_relayed_is_put_back_where_it_stood_under_its_own_id() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("store")).await.unwrap();
+        let log = [said(1001, None), said(1002, Some(5)), said(1003, Some(6)), said(1004, None)];
+        store.apply(&log).await.unwrap();
+        let found = of(&store, 1002..=1010).await.unwrap();
+        let expected = log[1..].iter().map(|entry| (entry.position, entry.event.clone()));
+        assert_eq!(found, expected.collect());
     }
 }

@@ -1,0 +1,101 @@
+//! How times stand in Django's columns.
+
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+use natter_model::timestamp::Timestamp;
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
+use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
+use sqlx::{Decode, Encode, Postgres, Sqlite, Type};
+
+/// Microseconds from the Unix epoch to Postgres' own, the start of the year 2000.
+const PG_EPOCH_MICROS: i64 = 946_684_800_000_000;
+
+/// The built-in types' numbers, the same in every server (`pg_type.dat`).
+const TIMESTAMPTZ: Oid = Oid(1184);
+const TIMESTAMPTZ_ARRAY: Oid = Oid(1185);
+
+/// A `timestamptz`, or the text that Django writes into SQLite: UTC, without saying so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Time(pub(crate) Timestamp);
+
+impl Type<Postgres> for Time {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(TIMESTAMPTZ)
+    }
+}
+
+impl PgHasArrayType for Time {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(TIMESTAMPTZ_ARRAY)
+    }
+}
+
+impl Encode<'_, Postgres> for Time {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        let micros = self.0.as_micros().checked_sub(PG_EPOCH_MICROS).ok_or("a time before all databases")?;
+        Encode::<Postgres>::encode(micros, buffer)
+    }
+}
+
+impl Decode<'_, Postgres> for Time {
+    fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+        let micros = <i64 as Decode<Postgres>>::decode(value)?;
+        let micros = micros.checked_add(PG_EPOCH_MICROS).ok_or("a time beyond all calendars")?;
+        Ok(Self(Timestamp::from_micros(micros)))
+    }
+}
+
+impl Type<Sqlite> for Time {
+    fn type_info() -> SqliteTypeInfo {
+        <str as Type<Sqlite>>::type_info()
+    }
+
+    fn compatible(ty: &SqliteTypeInfo) -> bool {
+        // Of a value that is none, the column says what it would be.
+        <str as Type<Sqlite>>::compatible(ty) || ty.to_string() == "DATETIME"
+    }
+}
+
+impl Encode<'_, Sqlite> for Time {
+    fn encode_by_ref(&self, arguments: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Sqlite>::encode(to_text(self.0), arguments)
+    }
+}
+
+impl Decode<'_, Sqlite> for Time {
+    fn decode(value: SqliteValueRef<'_>) -> Result<Self, BoxDynError> {
+        let text = <&str as Decode<Sqlite>>::decode(value)?;
+        Ok(Self(of_text(text).ok_or("a time that is not written as Django writes times")?))
+    }
+}
+
+/// `2025-11-13 10:05:00.123456`: six digits behind the second, or none at exactly 0 µs.
+fn to_text(at: Timestamp) -> String {
+    let frame = at.to_frame();
+    frame.strip_suffix("+00:00").unwrap_or(&frame).to_owned()
+}
+
+fn of_text(text: &str) -> Option<Timestamp> {
+    let civil: DateTime = text.parse().ok()?;
+    let at = Offset::UTC.to_timestamp(civil).ok()?;
+    Some(Timestamp::from_micros(at.as_microsecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_comes_back_as_it_was() {
+        for micros in [0, 1_763_028_300_123_456, 1_763_028_300_000_000, -1, 253_402_300_799_999_999] {
+            let at = Timestamp::from_micros(micros);
+            assert_eq!(of_text(&to_text(at)), Some(at), "{}", to_text(at));
+        }
+        assert_eq!(to_text(Timestamp::from_micros(1_763_028_300_000_000)), "2025-11-13 10:05:00");
+        assert_eq!(of_text("2025-11-13"), None);
+        assert_eq!(of_text("yesterday"), None);
+    }
+}
