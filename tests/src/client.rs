@@ -4,6 +4,7 @@ mod insisting;
 mod over_rest;
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -16,14 +17,15 @@ use crate::stack::Stack;
 /// Somebody with an account, at most one socket, and REST. Verbs panic when the server does not do its part in time.
 #[derive(Debug)]
 pub struct Client {
-    stack: Stack,
+    /// Runs as long as they do, if they are there.
+    stack: Option<Stack>,
+    address: SocketAddr,
     /// Their account.
     pub id: u64,
     /// Their username.
     pub username: String,
     /// Their access token.
     pub access: String,
-    edge: usize,
     conversation: u64,
     socket: Option<Socket>,
     unheard: VecDeque<Frame>,
@@ -40,21 +42,33 @@ impl Client {
 
     /// Somebody who has an access token already.
     pub fn with_token(stack: Stack, id: u64, username: &str, access: &str) -> Self {
+        let address = stack.edge(0);
+        Self { stack: Some(stack), ..Self::at(address, id, username, access) }
+    }
+
+    /// The same at whatever server listens there.
+    pub fn at(address: SocketAddr, id: u64, username: &str, access: &str) -> Self {
         Self {
             id,
             username: username.to_owned(),
             access: access.to_owned(),
-            stack,
-            edge: 0,
+            stack: None,
+            address,
             conversation: 0,
             socket: None,
             unheard: VecDeque::new(),
         }
     }
 
+    /// From now on they connect to this Natter. A socket that is open stays where it is.
+    pub fn moves_to(&mut self, stack: &Stack) {
+        self.address = stack.edge(0);
+        self.stack = Some(stack.clone());
+    }
+
     /// Somebody who uses another edge.
     pub fn on_edge(mut self, number: usize) -> Self {
-        self.edge = number;
+        self.address = self.stack.as_ref().expect("only Natter has edges").edge(number);
         self
     }
 
@@ -102,7 +116,8 @@ impl Client {
         self.sends(json!({"type": "ping"})).await;
         loop {
             let frame = self.takes_a_frame().await;
-            if frame.kind() == "pong" {
+            // Django takes a ping for a message, and answers what it is without.
+            if frame.kind() == "pong" || frame.text("message") == "Message content is required" {
                 return;
             }
             self.unheard.push_back(frame);
@@ -192,6 +207,12 @@ impl Client {
         let heard = self.hears_next().await;
         assert_eq!(heard, expected, "{} heard something else", self.username);
         expected.seq()
+    }
+
+    /// The next frame tells what another server has told of the same event.
+    pub async fn hears_the_same_as(&mut self, told: &Frame) {
+        let heard = self.hears_next().await;
+        assert_eq!(heard.essence(), told.essence(), "{} heard something else", self.username);
     }
 
     /// The next frame tells that somebody types, or ceased to.
@@ -328,6 +349,6 @@ impl Client {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("ws://{}{path}", self.stack.edge(self.edge))
+        format!("ws://{}{path}", self.address)
     }
 }

@@ -9,6 +9,7 @@ use crate::fixture::{SIGNING_KEY, World};
 use crate::ports::free_port;
 use crate::process::Launch;
 use crate::programs::natter_program;
+use crate::servers::guard::Guard;
 use crate::servers::nats::NatsServer;
 use crate::servers::postgres::Postgres;
 use crate::service::Service;
@@ -29,6 +30,7 @@ pub struct Servers {
     pub nats: NatsServer,
     /// The stores.
     pub postgres: Postgres,
+    guard: Option<Guard>,
 }
 
 impl Deployment {
@@ -46,19 +48,32 @@ impl Deployment {
 
     /// Five processes, a broker and a database.
     pub fn real() -> Self {
+        Self::on(NatsServer::new(), None)
+    }
+
+    /// The same with a broker that lets in only whom it knows, as in production.
+    pub fn guarded() -> Self {
+        let guard = Guard::new();
+        Self::on(NatsServer::guarded(&guard), Some(guard))
+    }
+
+    fn on(nats: NatsServer, guard: Option<Guard>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let servers = Servers { nats: NatsServer::new(), postgres: Postgres::new() };
-        let (nats, database) = (servers.nats.url(), servers.postgres.url());
+        let postgres = Postgres::new();
+        let (nats_url, database) = (nats.url(), postgres.url());
         let authz_port = free_port();
-        let mut services = vec![authz("authz", folder.path(), &database, &nats).port(authz_port)];
+        let mut services = vec![authz("authz", folder.path(), &database, &nats_url).port(authz_port)];
         for (persistence_name, edge_name) in [("persistence-1", "edge-1"), ("persistence-2", "edge-2")] {
             let port = free_port();
             services.extend([
-                persistence(persistence_name, folder.path(), &database, &nats).port(port),
-                edge(edge_name, folder.path(), authz_port, port, &nats),
+                persistence(persistence_name, folder.path(), &database, &nats_url).port(port),
+                edge(edge_name, folder.path(), authz_port, port, &nats_url),
             ]);
         }
-        Self { services, servers: Some(servers), folder }
+        if let Some(guard) = &guard {
+            services = services.into_iter().map(|service| introduced(service, guard)).collect();
+        }
+        Self { services, servers: Some(Servers { nats, postgres, guard }), folder }
     }
 
     /// With one more setting for each service whose name begins so.
@@ -141,7 +156,19 @@ impl Deployment {
 
     /// An admin command of `natter`, pointed at this deployment's broker and databases, or at its data folder.
     pub fn natter<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Launch {
-        let launch = Launch::new("natter-admin", &natter_program("natter")).arguments(arguments);
+        let arguments: Vec<&str> = arguments.into_iter().collect();
+        let launch = self.pointed_at(Launch::new("natter-admin", &natter_program("natter")).arguments(&arguments));
+        let Some(guard) = self.servers.as_ref().and_then(|servers| servers.guard.as_ref()) else { return launch };
+        let user = match arguments.first() {
+            Some(&"provision") => "provision",
+            Some(&"mirror-django") => "mirror",
+            _ => "admin",
+        };
+        guard.settings(user).into_iter().fold(launch, |launch, (variable, value)| launch.variable(variable, value))
+    }
+
+    /// A program that is told by its environment where this deployment's broker and databases are, or its data folder.
+    pub fn pointed_at(&self, launch: Launch) -> Launch {
         match &self.servers {
             Some(servers) => launch
                 .variable("NATS_URL", servers.nats.url())
@@ -176,6 +203,12 @@ pub fn edge(name: &'static str, folder: &Path, authz_port: u16, persistence_port
         .setting("SIGNING_KEY", SIGNING_KEY)
         .setting("EDGE_MEDIA_ROOT", folder.join("media").display().to_string());
     generous(edge)
+}
+
+/// With the key of its NATS user, which is called like its program.
+fn introduced(service: Service, guard: &Guard) -> Service {
+    let user = service.name().split('-').next().unwrap_or_default();
+    guard.settings(user).into_iter().fold(service, |service, (variable, value)| service.setting(variable, value))
 }
 
 fn data_folder(folder: &Path) -> PathBuf {

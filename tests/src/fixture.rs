@@ -1,5 +1,7 @@
 //! What there is before a story begins.
 
+mod django;
+
 use std::time::Duration;
 
 use natter_identity::key::SigningKey;
@@ -96,6 +98,36 @@ impl World {
         Self { accounts: vec![Person::new(2, "john_doe"), Person::new(3, "jane_smith")], ..Self::default() }
     }
 
+    /// `ana` (1), `bob` (2) and `eve` (3), who have talked in conversation 1 before, and `tom` (4), who has not.
+    pub fn of_a_fleet() -> Self {
+        let at = |second| jiff::Timestamp::from_second(1_763_028_000 + second).expect("a time of a fixture");
+        let line = |id: i64, sender, content: &str| Line {
+            content: Some(content.to_owned()),
+            timestamp: Some(at(id)),
+            ..Line::new(id.unsigned_abs(), 1, sender)
+        };
+        let messages = vec![
+            line(1, 1, "the first of all"),
+            Line { is_read: true, read_at: Some(at(10)), ..line(2, 2, "read by somebody") },
+            Line { edited_at: Some(at(11)), ..line(3, 2, "edited by bob") },
+            Line { is_deleted: true, ..line(4, 1, "") },
+            Line { attachment: "chat_attachments/plan.pdf".to_owned(), ..line(5, 3, "with a plan") },
+        ];
+        let conversations = vec![Room { id: 1, participants: vec![1, 2, 3], created_at: Some(at(0)) }];
+        let mut accounts = Self::of_strangers().accounts;
+        accounts.push(Person::new(4, "tom"));
+        Self { accounts, conversations, messages }
+    }
+
+    /// Somebody of this world.
+    ///
+    /// # Panics
+    /// If nobody has this name.
+    pub fn person(&self, username: &str) -> &Person {
+        let person = self.accounts.iter().find(|person| person.username == username);
+        person.unwrap_or_else(|| panic!("{username} is not of this world"))
+    }
+
     /// Where the log has to begin, so that new messages come behind these.
     pub fn first_sequence(&self) -> u64 {
         self.messages.iter().map(|line| line.id).max().unwrap_or(0) + 1
@@ -139,6 +171,24 @@ impl World {
     fn username(&self, id: u64) -> &str {
         let person = self.accounts.iter().find(|person| person.id == id);
         &person.expect("only accounts of this world take part").username
+    }
+}
+
+impl Line {
+    /// Something that somebody said in a conversation.
+    pub fn new(id: u64, conversation: u64, sender: u64) -> Self {
+        Self {
+            id,
+            conversation,
+            sender,
+            content: some_content(),
+            attachment: String::new(),
+            timestamp: None,
+            is_read: false,
+            read_at: None,
+            is_deleted: false,
+            edited_at: None,
+        }
     }
 }
 

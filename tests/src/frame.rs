@@ -40,6 +40,23 @@ impl Frame {
         self["seq"].as_u64().unwrap_or_else(|| panic!("a frame with a seq, not {self}"))
     }
 
+    /// What a Django of the seed dialect tells of the same event: fewer keys.
+    ///
+    /// # Panics
+    /// If it tells of no event.
+    pub fn essence(&self) -> Self {
+        let keys: &[&str] = match self.kind() {
+            "chat_message" => &["type", "message_id", "sender", "content", "timestamp"],
+            "read_receipt" => &["type", "message_id", "reader", "read_at"],
+            "typing" => &["type", "username", "is_typing"],
+            "edit" => &["type", "message_id", "content", "edited_at", "editor"],
+            "delete" => &["type", "message_id", "deleter"],
+            _ => panic!("no event: {self}"),
+        };
+        let known = keys.iter().filter_map(|&key| Some((key.to_owned(), self.0.get(key)?.clone())));
+        Self(known.collect())
+    }
+
     /// A text of it; empty if there is none.
     pub fn text(&self, key: &str) -> &str {
         self[key].as_str().unwrap_or_default()

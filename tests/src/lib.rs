@@ -5,14 +5,20 @@
 
 pub mod client;
 pub mod deployment;
+pub mod django;
 pub mod faults;
 pub mod fixture;
+pub mod fleet;
 pub mod frame;
+pub mod guide;
+pub mod issuer;
 pub mod metrics;
+pub mod moving;
 pub mod ports;
 pub mod process;
 pub mod programs;
 pub mod proxy;
+pub mod record;
 pub mod rest;
 pub mod servers;
 pub mod service;

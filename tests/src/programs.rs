@@ -42,11 +42,6 @@ pub fn nats_server() -> PathBuf {
 /// # Panics
 /// If there is none.
 pub fn postgres_program(name: &str) -> PathBuf {
-    let in_path = std::env::var_os("PATH")
-        .iter()
-        .flat_map(std::env::split_paths)
-        .map(|folder| folder.join(name))
-        .find(|program| program.is_file());
     let installed = || {
         let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
             .into_iter()
@@ -57,7 +52,20 @@ pub fn postgres_program(name: &str) -> PathBuf {
         versions.sort();
         versions.pop()
     };
-    in_path.or_else(installed).unwrap_or_else(|| panic!("{name} of Postgres is missing: tests/run installs it"))
+    in_path(name).or_else(installed).unwrap_or_else(|| panic!("{name} of Postgres is missing: tests/run installs it"))
+}
+
+/// A program of Redis, such as `redis-server`, from the `PATH`.
+///
+/// # Panics
+/// If there is none.
+pub fn redis_program(name: &str) -> PathBuf {
+    in_path(name).unwrap_or_else(|| panic!("{name} of Redis is missing: tests/run installs it"))
+}
+
+fn in_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
 /// Where tests/run installs what the tests need.

@@ -68,8 +68,13 @@ impl Socket {
     /// # Panics
     /// If nothing comes, or a frame that is no JSON text.
     pub async fn hear(&mut self) -> Heard {
+        // As a whole, since pings come by themselves.
+        within_patience("a frame", self.next()).await
+    }
+
+    async fn next(&mut self) -> Heard {
         loop {
-            match within_patience("a frame", self.0.next()).await {
+            match self.0.next().await {
                 Some(Ok(Message::Text(text))) => {
                     let json = serde_json::from_str(&text).unwrap_or_else(|error| panic!("no JSON ({error}): {text}"));
                     return Heard::Frame(Frame(json));

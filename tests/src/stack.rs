@@ -31,12 +31,16 @@ impl Shape {
 
     /// Natter in this shape, ready, with [`World::of_strangers`] and these settings: name of services, variable, value.
     pub async fn start_set(self, settings: &[(&str, &str, &str)]) -> Stack {
-        let world = World::of_strangers();
+        self.start_with_set(&World::of_strangers(), settings).await
+    }
+
+    /// The same with this world.
+    pub async fn start_with_set(self, world: &World, settings: &[(&str, &str, &str)]) -> Stack {
         let set = |deployment: Deployment, (name, variable, value): &(&str, &str, &str)| {
             deployment.setting(name, variable, value)
         };
-        let deployment = settings.iter().fold(self.deployment(&world), set);
-        self.start_deployment(&world, deployment).await
+        let deployment = settings.iter().fold(self.deployment(world), set);
+        self.start_deployment(world, deployment).await
     }
 
     fn deployment(self, world: &World) -> Deployment {
@@ -96,15 +100,13 @@ impl Stack {
 
     /// Somebody of its world with an access token, on the first edge, not connected.
     pub fn client(&self, username: &str) -> Client {
-        let person = self.world.accounts.iter().find(|person| person.username == username);
-        let person = person.unwrap_or_else(|| panic!("{username} is not of this world"));
+        let person = self.world.person(username);
         Client::with_token(self.clone(), person.id, username, &person.access_token())
     }
 
     /// An access token of somebody of its world that is good for so many seconds.
     pub fn access_token_lasting(&self, username: &str, seconds: u64) -> String {
-        let person = self.world.accounts.iter().find(|person| person.username == username);
-        person.unwrap_or_else(|| panic!("{username} is not of this world")).access_token_lasting(seconds)
+        self.world.person(username).access_token_lasting(seconds)
     }
 
     /// `ana` and `bob` in a conversation of their own, both connected, on different edges where there are two.

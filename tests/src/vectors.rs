@@ -1,5 +1,7 @@
 //! Comparing what Natter answers with what the reference was recorded to answer.
 
+pub mod ws;
+
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;

@@ -19,6 +19,7 @@ fn program(name: &str, folder: &Path) -> Launch {
             .variable("AUTHZ_LISTEN", "127.0.0.1:0")
             .variable("AUTHZ_OPS_LISTEN", "127.0.0.1:0")
             .variable("AUTHZ_DATABASE_URL", database),
+        "natter-redis-adapter" => launch.variable("REDIS_ADAPTER_OPS_LISTEN", "127.0.0.1:0"),
         _ => launch
             .variable("PERSISTENCE_LISTEN", "127.0.0.1:0")
             .variable("PERSISTENCE_OPS_LISTEN", "127.0.0.1:0")
@@ -46,6 +47,10 @@ fn a_url_that_is_none() {
         ("natter-authz", "AUTHZ_DATABASE_URL"),
         ("natter-persistence", "PERSISTENCE_DATABASE_URL"),
         ("natter-persistence", "NATS_URL"),
+        ("natter-redis-adapter", "NATS_URL"),
+        ("natter-redis-adapter", "AUTHZ_URL"),
+        ("natter-redis-adapter", "PERSISTENCE_URL"),
+        ("natter-redis-adapter", "REDIS_URLS"),
     ] {
         for url in ["not a url", "ftp://127.0.0.1/", ""] {
             does_not_start(&program(name, folder.path()).variable(setting, url), setting);
@@ -62,6 +67,7 @@ fn an_address_that_is_none() {
         ("natter-edge", "EDGE_OPS_LISTEN"),
         ("natter-authz", "AUTHZ_LISTEN"),
         ("natter-persistence", "PERSISTENCE_LISTEN"),
+        ("natter-redis-adapter", "REDIS_ADAPTER_OPS_LISTEN"),
     ] {
         does_not_start(&program(name, folder.path()).variable(setting, "nowhere:http"), setting);
     }
@@ -81,6 +87,7 @@ fn a_port_that_is_taken() {
         ("natter-authz", "AUTHZ_OPS_LISTEN"),
         ("natter-persistence", "PERSISTENCE_LISTEN"),
         ("natter-persistence", "PERSISTENCE_OPS_LISTEN"),
+        ("natter-redis-adapter", "REDIS_ADAPTER_OPS_LISTEN"),
     ] {
         does_not_start(&program(name, folder.path()).variable(setting, &address), setting);
     }
@@ -102,6 +109,37 @@ fn a_secret_that_is_missing() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for name in ["natter-edge", "natter-authz"] {
         does_not_start(&program(name, folder.path()).variable("SIGNING_KEY", ""), "SIGNING_KEY");
+    }
+}
+
+#[test]
+fn keys_that_are_none() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("key");
+    std::fs::write(&file, "neither a key nor a set of keys").expect("a file in the temporary folder");
+    let file = file.display();
+    for name in ["natter", "natter-edge", "natter-authz"] {
+        for (setting, value) in [
+            ("SIGNING_ALGORITHM", "none".to_owned()),
+            ("VERIFYING_KEYS", format!("RS256:{file}")),
+            ("VERIFYING_KEYS", file.to_string()),
+            ("JWKS_FILE", file.to_string()),
+            ("JWKS_FILE", "/nowhere/keys.json".to_owned()),
+            ("JWKS_URL", "not a url".to_owned()),
+        ] {
+            does_not_start(&program(name, folder.path()).variable(setting, value), setting);
+        }
+        // A secret is no private key.
+        let launch = program(name, folder.path()).variable("SIGNING_ALGORITHM", "ES256");
+        does_not_start(&launch, "SIGNING_KEY");
+    }
+}
+
+#[test]
+fn a_dialect_that_nobody_speaks() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, setting) in [("natter", "NATTER_DIALECT"), ("natter-edge", "EDGE_DIALECT")] {
+        does_not_start(&program(name, folder.path()).variable(setting, "klingon"), setting);
     }
 }
 

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use natter_tests::client::Client;
-use natter_tests::fixture::World;
 use natter_tests::frame::Frame;
 use natter_tests::socket::{Heard, Socket};
 use natter_tests::stack::{Shape, Stack};
 use natter_tests::story;
+use natter_tests::vectors::ws::{Case, Row, Vectors};
 use natter_tests::vectors::{Comparison, MessageIds};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Keys that Natter's frames carry beyond the recorded ones.
@@ -33,53 +32,6 @@ const ADDITIONS: &[&str] = &[
 /// The `type`s that a client may send. Any other string is refused, which the reference takes for a chat message.
 const KNOWN_TYPES: &[&str] = &["message", "chat_message", "read", "typing", "edit", "delete"];
 
-#[derive(Deserialize)]
-struct Vectors {
-    tokens: BTreeMap<String, String>,
-    #[serde(flatten)]
-    world: World,
-    connects: Vec<Connect>,
-    frames: Vec<Case>,
-    stored: Vec<Row>,
-}
-
-#[derive(Deserialize)]
-struct Connect {
-    url: String,
-    close_code: Option<u16>,
-    note: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Case {
-    by: String,
-    frame: Sent,
-    me: Vec<Value>,
-    me2: Vec<Value>,
-    other: Vec<Value>,
-    may_error: Option<String>,
-    note: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Sent {
-    Text(String),
-    Unit { unit: String, count: usize },
-    Literal { literal: String },
-}
-
-#[derive(Deserialize)]
-struct Row {
-    id: u64,
-    conversation: u64,
-    sender: u64,
-    content: String,
-    is_read: bool,
-    is_deleted: bool,
-    edited: bool,
-}
-
 /// Where Natter answers otherwise, on purpose.
 struct Exception {
     why: &'static str,
@@ -87,79 +39,26 @@ struct Exception {
     answer: Value,
 }
 
-impl Vectors {
-    fn load() -> Self {
-        let mut vectors: Self = serde_json::from_str(include_str!("../vectors/ws.json")).expect("ws.json as described");
-        // The recording tells what imported messages say only by what they say in the end.
-        for row in vectors.stored.iter().filter(|row| !row.edited && !row.is_deleted) {
-            if let Some(line) = vectors.world.messages.iter_mut().find(|line| line.id == row.id) {
-                line.content = Some(row.content.clone());
-            }
-        }
-        vectors
-    }
-
-    fn fill_in(&self, url: &str) -> String {
-        self.tokens.iter().fold(url.to_owned(), |url, (name, token)| url.replace(&format!("{{{name}}}"), token))
-    }
-
-    async fn client(&self, stack: &Stack, id: u64, token: &str, edge: usize) -> Client {
-        let person = self.world.accounts.iter().find(|person| person.id == id).expect("somebody of this world");
-        let mut client = Client::with_token(stack.clone(), id, &person.username, &self.tokens[token]).on_edge(edge);
-        client.joins(1).await;
-        client
-    }
+async fn client(vectors: &Vectors, stack: &Stack, id: u64, token: &str, edge: usize) -> Client {
+    let token = &vectors.tokens[token];
+    let mut client = Client::with_token(stack.clone(), id, vectors.username(id), token).on_edge(edge);
+    client.joins(1).await;
+    client
 }
 
-impl Case {
-    fn text(&self) -> String {
-        match &self.frame {
-            Sent::Text(text) => text.clone(),
-            Sent::Unit { .. } | Sent::Literal { .. } => {
-                json!({"type": "message", "content": self.content()}).to_string()
-            }
-        }
-    }
-
-    fn content(&self) -> String {
-        match &self.frame {
-            Sent::Text(_) => String::new(),
-            Sent::Unit { unit, count } => unit.repeat(*count),
-            Sent::Literal { literal } => literal.clone(),
-        }
-    }
-
-    fn recorded(&self, who: &str) -> Vec<Value> {
-        let recorded = match who {
-            "me" => &self.me,
-            "me2" => &self.me2,
-            _ => &self.other,
-        };
-        let mut frames = recorded.clone();
-        for frame in &mut frames {
-            if frame["content"] == "<as sent>" {
-                frame["content"] = self.content().into();
-            }
-        }
-        frames
-    }
-
-    fn exception(&self) -> Option<Exception> {
-        let frame: Value = serde_json::from_str(&self.text()).unwrap_or_default();
-        match frame["type"].as_str() {
-            Some("ping") => {
-                Some(Exception { why: "an application's ping is answered", answer: json!({"type": "pong"}) })
-            }
-            Some(kind) if !KNOWN_TYPES.contains(&kind) => Some(Exception {
-                why: "an unknown type may be tomorrow's frame, so it is no chat message today",
-                answer: json!({"type": "error", "code": "unknown_type"}),
-            }),
-            _ if self.note.as_deref().is_some_and(|note| note.contains("original's slip")) => Some(Exception {
-                why: "a message of another conversation is not to be found here",
-                answer: json!({"type": "error", "message": self.may_error}),
-            }),
-            _ => None,
-        }
+fn exception(case: &Case) -> Option<Exception> {
+    let frame: Value = serde_json::from_str(&case.text()).unwrap_or_default();
+    match frame["type"].as_str() {
+        Some("ping") => Some(Exception { why: "an application's ping is answered", answer: json!({"type": "pong"}) }),
+        Some(kind) if !KNOWN_TYPES.contains(&kind) => Some(Exception {
+            why: "an unknown type may be tomorrow's frame, so it is no chat message today",
+            answer: json!({"type": "error", "code": "unknown_type"}),
+        }),
+        _ if case.note.as_deref().is_some_and(|note| note.contains("original's slip")) => Some(Exception {
+            why: "a message of another conversation is not to be found here",
+            answer: json!({"type": "error", "message": case.may_error}),
+        }),
+        _ => None,
     }
 }
 
@@ -203,9 +102,9 @@ story! {
         let vectors = Vectors::load();
         let stack = shape.start_with(&vectors.world).await;
         let mut clients = BTreeMap::from([
-            ("me", vectors.client(&stack, 2, "me", 0).await),
-            ("me2", vectors.client(&stack, 2, "me", 1).await),
-            ("other", vectors.client(&stack, 3, "other", 1).await),
+            ("me", client(&vectors, &stack, 2, "me", 0).await),
+            ("me2", client(&vectors, &stack, 2, "me", 1).await),
+            ("other", client(&vectors, &stack, 3, "other", 1).await),
         ]);
         let mut ids = MessageIds::new(6);
         let mut never_said = BTreeSet::new();
@@ -213,20 +112,20 @@ story! {
         let mut reasons = BTreeSet::new();
 
         for (number, case) in vectors.frames.iter().enumerate() {
-            let heard = exchange(&mut clients, case, number).await;
-            let mut differences = relay_differences(case, &heard, &mut ids);
+            let heard = case.exchange(&mut clients, number).await;
+            let mut differences = case.differences(&heard, &mut Comparison { ids: &mut ids, additions: ADDITIONS });
             if let Some(error) = &case.may_error
                 && !differences.is_empty()
-                && is_only_answer(case, &heard, &json!({"type": "error", "message": error}))
+                && case.is_only_answer(&heard, &json!({"type": "error", "message": error}))
             {
                 differences.clear();
             }
-            if let Some(Exception { why, answer }) = case.exception() {
-                assert!(!is_only_answer(case, &as_recorded(case), &answer), "frame {number} needs no exception ({why})");
+            if let Some(Exception { why, answer }) = exception(case) {
+                assert!(!case.is_only_answer(&as_recorded(case), &answer), "frame {number} needs no exception ({why})");
                 reasons.insert(why);
                 never_said.extend(case.me.iter().filter_map(|frame| frame["message_id"].as_u64()));
                 differences.clear();
-                if !is_only_answer(case, &heard, &answer) {
+                if !case.is_only_answer(&heard, &answer) {
                     differences.push(format!("expected only {answer} for {}, since {why}; got {heard:?}", case.by));
                 }
             }
@@ -252,48 +151,6 @@ story! {
     }
 }
 
-/// Sends the case's frame, then something everybody hears, and returns what each heard in between.
-async fn exchange(clients: &mut BTreeMap<&str, Client>, case: &Case, number: usize) -> BTreeMap<String, Vec<Frame>> {
-    let sender = clients.get_mut(case.by.as_str()).expect("me, me2 or other");
-    let fence = json!({"type": "message", "content": format!("fence {number}")});
-    sender.sends_text(&case.text()).await;
-    sender.sends(fence.clone()).await;
-    let mut heard = BTreeMap::new();
-    for (who, client) in clients {
-        let mut frames = Vec::new();
-        loop {
-            let frame = client.hears_next().await;
-            if frame["content"] == fence["content"] {
-                break;
-            }
-            frames.push(frame);
-        }
-        heard.insert((*who).to_owned(), frames);
-    }
-    heard
-}
-
-fn relay_differences(case: &Case, heard: &BTreeMap<String, Vec<Frame>>, ids: &mut MessageIds) -> Vec<String> {
-    let mut comparison = Comparison { ids, additions: ADDITIONS };
-    let mut all = Vec::new();
-    for (who, frames) in heard {
-        let frames = Value::Array(frames.iter().map(|frame| frame.0.clone()).collect());
-        let differences = comparison.differences(&Value::Array(case.recorded(who)), &frames);
-        all.extend(differences.into_iter().map(|difference| format!("{who}{difference}")));
-    }
-    all
-}
-
-/// Did the sender get this answer (and perhaps more keys in it), and nobody anything else?
-fn is_only_answer(case: &Case, heard: &BTreeMap<String, Vec<Frame>>, answer: &Value) -> bool {
-    let answer = answer.as_object().expect("a frame is an object");
-    heard.iter().all(|(who, frames)| match frames.as_slice() {
-        [frame] if *who == case.by => answer.iter().all(|(key, value)| frame[key] == *value),
-        [] => *who != case.by,
-        _ => false,
-    })
-}
-
 fn as_recorded(case: &Case) -> BTreeMap<String, Vec<Frame>> {
     let frames = |who: &str| case.recorded(who).into_iter().map(Frame).collect();
     ["me", "me2", "other"].into_iter().map(|who| (who.to_owned(), frames(who))).collect()
@@ -303,15 +160,8 @@ fn is_stored_as_recorded(row: &Row, stored: &Value) {
     // The reference let somebody of another conversation mark and change this message.
     let is_slip = row.conversation == 2;
     assert!(!is_slip || (row.edited && row.is_read), "no exception is needed any more");
-    let length = row.content.strip_prefix('<').and_then(|rest| rest.strip_suffix(" code points>"));
-    match length {
-        _ if is_slip => assert_eq!(stored["content"], "imported"),
-        Some(length) => {
-            let content = stored["content"].as_str().expect("a stored message has content");
-            assert_eq!(content.chars().count().to_string(), length, "message {}", row.id);
-        }
-        None => assert_eq!(stored["content"], *row.content, "message {}", row.id),
-    }
+    let content = stored["content"].as_str().expect("a stored message has content");
+    assert!(if is_slip { content == "imported" } else { row.says(content) }, "message {} says {content}", row.id);
     assert_eq!(stored["sender"], row.sender, "message {}", row.id);
     assert_eq!(stored["conversation"], row.conversation, "message {}", row.id);
     assert_eq!(stored["is_deleted"], row.is_deleted, "message {}", row.id);

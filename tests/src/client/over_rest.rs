@@ -43,6 +43,6 @@ impl Client {
     }
 
     fn rest(&self) -> Rest {
-        Rest::new(self.stack.edge(self.edge)).with_token(&self.access)
+        Rest::new(self.address).with_token(&self.access)
     }
 }

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use crate::ports::free_port;
 use crate::process::{Launch, Process};
 use crate::programs::nats_server;
+use crate::servers::guard::Guard;
 use crate::wait::until;
 
 /// A NATS server with its own folder and port, which it keeps when it is started again.
 #[derive(Debug)]
 pub struct NatsServer {
     process: Option<Process>,
+    scheme: &'static str,
     port: u16,
     folder: tempfile::TempDir,
 }
@@ -29,6 +31,11 @@ impl NatsServer {
         Self::configured("")
     }
 
+    /// One that does not run yet, and that lets in only whom it knows.
+    pub fn guarded(guard: &Guard) -> Self {
+        Self { scheme: "tls", ..Self::configured(&guard.configuration()) }
+    }
+
     fn configured(more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         // A message is acknowledged once it is on disk.
@@ -37,7 +44,7 @@ impl NatsServer {
             store(folder.path()).display().to_string()
         );
         std::fs::write(folder.path().join("nats.conf"), configuration).expect("a file in the temporary folder");
-        Self { process: None, port: free_port(), folder }
+        Self { process: None, scheme: "nats", port: free_port(), folder }
     }
 
     /// One that answers.
@@ -49,7 +56,7 @@ impl NatsServer {
 
     /// Where it listens, or will.
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
 
     /// The port of [`url`](Self::url).

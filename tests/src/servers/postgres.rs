@@ -47,7 +47,17 @@ impl Postgres {
 
     /// Its database `postgres`, as a superuser without a password.
     pub fn url(&self) -> String {
-        format!("postgres://natter@localhost/postgres?host={}", self.folder.path().display())
+        self.url_of("postgres")
+    }
+
+    /// A new and empty database in it; returns its URL.
+    pub fn create_database(&self, name: &str) -> String {
+        self.query(&format!("CREATE DATABASE {name}"));
+        self.url_of(name)
+    }
+
+    fn url_of(&self, database: &str) -> String {
+        format!("postgres://natter@localhost/{database}?host={}", self.folder.path().display())
     }
 
     /// Starts it, on what it stored before, and waits until it answers.
@@ -60,7 +70,7 @@ impl Postgres {
             .argument(self.folder.path())
             .start(self.folder.path());
         self.process = Some(process);
-        until("Postgres answers", async || self.psql("SELECT 1").run().status.success().then_some(())).await;
+        until("Postgres answers", async || psql(&self.url(), "SELECT 1").run().status.success().then_some(())).await;
     }
 
     /// Ends it and all its connections at once, without tidying up: at its next start it recovers from its log.
@@ -111,13 +121,7 @@ impl Postgres {
     /// # Panics
     /// If Postgres does not take the query.
     pub fn query(&self, sql: &str) -> Vec<String> {
-        self.psql(sql).run().succeeded().lines().map(str::to_owned).collect()
-    }
-
-    fn psql(&self, sql: &str) -> Launch {
-        Launch::new("psql", &postgres_program("psql"))
-            .arguments(["--no-psqlrc", "--tuples-only", "--no-align", "-v", "ON_ERROR_STOP=1"])
-            .arguments(["--dbname", &self.url(), "--command", sql])
+        query_at(&self.url(), sql)
     }
 
     fn program(&self, name: &str) -> Launch {
@@ -145,6 +149,20 @@ impl Drop for Postgres {
             }
         }
     }
+}
+
+/// The same of whichever database has this URL.
+///
+/// # Panics
+/// If Postgres does not take the query.
+pub fn query_at(url: &str, sql: &str) -> Vec<String> {
+    psql(url, sql).run().succeeded().lines().map(str::to_owned).collect()
+}
+
+fn psql(url: &str, sql: &str) -> Launch {
+    Launch::new("psql", &postgres_program("psql"))
+        .arguments(["--no-psqlrc", "--tuples-only", "--no-align", "-v", "ON_ERROR_STOP=1"])
+        .arguments(["--dbname", url, "--command", sql])
 }
 
 /// The user that Debian's package made for it, else the one that owns nothing.

@@ -1,0 +1,100 @@
+//! Django and Natter side by side, in one conversation, as docs/migrating-from-django.md brings them there.
+
+use crate::deployment::Deployment;
+use crate::django::{Django, Layer};
+use crate::fixture::World;
+use crate::guide::Guide;
+use crate::process::Finished;
+use crate::servers::redis::Redis;
+use crate::service::Service;
+use crate::stack::{Shape, Stack};
+
+/// Two adapters, so that all they do has to be done once.
+const ADAPTERS: [&str; 2] = ["redis-adapter-1", "redis-adapter-2"];
+
+/// A Django that chats, beside a Natter that shall take its place.
+#[derive(Debug)]
+pub struct Fleet {
+    /// What the users have today.
+    pub django: Django,
+    /// What they shall have.
+    pub natter: Stack,
+    /// The channel layer of both.
+    pub redis: Redis,
+    /// What joins the one to the other.
+    pub adapters: Vec<Service>,
+    /// What writes Natter's messages into Django's tables, if it was [started](Self::starts_the_mirror).
+    pub mirror: Option<Service>,
+    guide: Guide,
+    django_database: String,
+    folder: tempfile::TempDir,
+}
+
+impl Fleet {
+    /// Both run and hear each other. The channel layer is encrypted if there are `keys`.
+    pub async fn start(world: &World, layer: Layer, keys: &str) -> Self {
+        let redis = Redis::started().await;
+        let mut deployment = Deployment::real();
+        deployment.start_servers().await;
+        let django_database = deployment.servers().postgres.create_database("django");
+        let mut django = Django::new(&django_database, layer, &redis).setting("CHANNEL_KEYS", keys).with(world);
+        django.start().await;
+
+        let guide = Guide::of("migrating-from-django.md");
+        follow(&guide, "1.", &deployment, &django_database).succeeded();
+        follow(&guide, "2.", &deployment, &django_database).succeeded();
+        deployment.start_services();
+        deployment.is_ready().await;
+
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let authz = format!("http://{}", deployment.service("authz").address());
+        let persistence = format!("http://{}", deployment.service("persistence-1").address());
+        let nats = deployment.servers().nats.url();
+        let adapter = |name| {
+            Service::new(name, "natter-redis-adapter", "REDIS_ADAPTER", folder.path())
+                .setting("NATS_URL", &nats)
+                .setting("AUTHZ_URL", &authz)
+                .setting("PERSISTENCE_URL", &persistence)
+                .setting("REDIS_URLS", redis.url())
+                .setting("CHANNEL_LAYER", layer.name())
+                .setting("CHANNEL_KEYS", keys)
+                .setting("CHANNEL_CAPACITY", "1500")
+                .setting("CHANNEL_EXPIRY_SECONDS", "10")
+        };
+        let mut adapters: Vec<Service> = ADAPTERS.into_iter().map(adapter).collect();
+        for adapter in &mut adapters {
+            adapter.start();
+        }
+        for adapter in &mut adapters {
+            adapter.is_ready().await;
+        }
+        let natter = Stack::of(Shape::Real, world, deployment);
+        Self { django, natter, redis, adapters, mirror: None, guide, django_database, folder }
+    }
+
+    /// Runs the commands of a section of the guide.
+    pub async fn follows(&self, section: &str) -> Finished {
+        follow(&self.guide, section, &*self.natter.deployment().await, &self.django_database)
+    }
+
+    /// Starts what writes Natter's messages into Django's tables, and waits until it is at it.
+    pub async fn starts_the_mirror(&mut self) {
+        let mut deployment = self.natter.deployment().await;
+        let servers = deployment.servers();
+        let (nats, database) = (servers.nats.url(), servers.postgres.url());
+        let mirror = Service::new("mirror", "natter", "MIRROR", self.folder.path())
+            .argument("mirror-django")
+            .setting("DJANGO_DATABASE_URL", &self.django_database)
+            .setting("NATS_URL", nats)
+            .setting("AUTHZ_DATABASE_URL", &database)
+            .setting("PERSISTENCE_DATABASE_URL", database);
+        let mirror = self.mirror.insert(mirror);
+        mirror.start();
+        mirror.is_ready().await;
+    }
+}
+
+fn follow(guide: &Guide, section: &str, deployment: &Deployment, django_database: &str) -> Finished {
+    let shell = guide.commands(section).variable("DJANGO_DATABASE_URL", django_database);
+    deployment.pointed_at(shell).run()
+}
