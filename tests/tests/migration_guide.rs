@@ -48,7 +48,8 @@ async fn there_and_back_again() {
     let path = format!("/api/chat/conversations/{of_natter}/");
     until("the conversation is mirrored", async || (bob_at_django.get(&path).await.status == 200).then_some(())).await;
     let group = format!("asgi:group:chat_{of_natter}");
-    let has_joined = async || (fleet.redis.query(["ZCARD", &group]) == [fleet.adapters.len().to_string()]).then_some(());
+    let has_joined =
+        async || (fleet.redis.query(["ZCARD", &group]) == [fleet.adapters.len().to_string()]).then_some(());
     until("both adapters are in its group", has_joined).await;
     bob_at_django.joins(of_natter).await;
     tom.hears_the_same_as(&bob_at_django.says("and this is my answer").await).await;

@@ -60,7 +60,10 @@ impl Source {
         };
         match read {
             Ok(content) if content == self.content && self.trouble.is_none() => Changed::No,
-            Ok(content) => self.take(content),
+            Ok(content) => match self.parse(&content) {
+                Ok(found) => self.take(found, content),
+                Err(trouble) => self.keep(trouble),
+            },
             Err(trouble) => self.keep(trouble),
         }
     }
@@ -75,29 +78,24 @@ impl Source {
         let content = std::fs::read(&path).map_err(|error| {
             Misconfigured::new(setting, format!("cannot read {}: {error}; name a readable file", path.display()))
         })?;
-        self.take(content);
-        match &self.trouble {
-            Some(trouble) => Err(Misconfigured::new(setting, format!("cannot use {}: {trouble}", path.display()))),
-            None => Ok(()),
-        }
+        let refused = |trouble| Misconfigured::new(setting, format!("cannot use {}: {trouble}", path.display()));
+        let found = self.parse(&content).map_err(refused)?;
+        self.take(found, content);
+        Ok(())
     }
 
-    fn take(&mut self, content: Vec<u8>) -> Changed {
-        match self.parse(&content) {
-            Ok(Jwks { keys, passed_over }) => {
-                let place = self.name();
-                if !passed_over.is_empty() {
-                    warn!(place, keys = passed_over.join("; "), "some keys cannot be used");
-                }
-                if self.trouble.take().is_some() {
-                    info!(place, "keys can be read again");
-                }
-                let changed = if content == self.content { Changed::No } else { Changed::Yes };
-                (self.keys, self.content, self.has_given) = (keys, content, true);
-                changed
-            }
-            Err(trouble) => self.keep(trouble),
+    /// Goes on with what was read now.
+    fn take(&mut self, Jwks { keys, passed_over }: Jwks, content: Vec<u8>) -> Changed {
+        let place = self.name();
+        if !passed_over.is_empty() {
+            warn!(place, keys = passed_over.join("; "), "some keys cannot be used");
         }
+        if self.trouble.take().is_some() {
+            info!(place, "keys can be read again");
+        }
+        let changed = if content == self.content { Changed::No } else { Changed::Yes };
+        (self.keys, self.content, self.has_given) = (keys, content, true);
+        changed
     }
 
     fn parse(&self, content: &[u8]) -> Result<Jwks, String> {

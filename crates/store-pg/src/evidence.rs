@@ -31,6 +31,11 @@ impl Evidence for PgMessages {
         decoded(self.between(statement, positions).await?.iter().map(row::row).collect())
     }
 
+    async fn rows_named(&self, ids: RangeInclusive<u64>) -> Result<Vec<Row>, StoreError> {
+        let statement = concat!("SELECT ", columns!(), " FROM messages WHERE message_id BETWEEN $1 AND $2");
+        decoded(self.between(statement, ids).await?.iter().map(row::row).collect())
+    }
+
     async fn rows_of(&self, ids: &[MessageId]) -> Result<Vec<Row>, StoreError> {
         let query = sqlx::query(concat!("SELECT ", columns!(), " FROM messages WHERE message_id = ANY ($1)"));
         let ids: Vec<i64> = ids.iter().map(|id| id.as_i64()).collect();

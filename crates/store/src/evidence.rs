@@ -22,6 +22,9 @@ pub trait Evidence: MessageStore {
     /// The rows of the messages that were posted at these positions; of imported ones, those with these ids.
     async fn rows(&self, positions: RangeInclusive<u64>) -> Result<Vec<Row>, StoreError>;
 
+    /// The rows of the messages with these ids, wherever they were posted.
+    async fn rows_named(&self, ids: RangeInclusive<u64>) -> Result<Vec<Row>, StoreError>;
+
     /// The rows of these messages, those that are there: ask for thousands, not millions.
     async fn rows_of(&self, ids: &[MessageId]) -> Result<Vec<Row>, StoreError>;
 

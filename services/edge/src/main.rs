@@ -1,6 +1,6 @@
 //! The edge program: reads its settings, connects NATS, authz and persistence, serves clients.
 
-mod peer;
+mod highest;
 mod settings;
 
 use std::process::ExitCode;
@@ -13,6 +13,7 @@ use natter_host::exit::{self, Misconfigured};
 use natter_host::lifecycle::Lifecycle;
 use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
+use natter_host::peer::Peer;
 use natter_host::readiness::Readiness;
 use natter_host::{cli, listen, metrics, probe, telemetry};
 use natter_keys::Keys;
@@ -21,7 +22,6 @@ use natter_log_nats::{Access, JetStream, State};
 use natter_proto::v1::authz_server;
 use natter_proto::v1::messages_server;
 
-use crate::peer::Peer;
 use crate::settings::Settings;
 
 const NATS: &str = "nats";
@@ -101,7 +101,7 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
                 let is_met = async || {
                     persistence.check().await?;
                     // A log that is behind the store has lost its tail: this edge has not seen it, the store has.
-                    log.expect_at_least(persistence.highest().await?);
+                    log.expect_at_least(highest::ask(persistence.channel()).await?);
                     Ok::<_, String>(())
                 };
                 ready.wait_for(PERSISTENCE, is_met).await;

@@ -168,8 +168,8 @@ mod tests {
         sockets.gone().await;
     }
 
-    #[test]
-    fn it_is_told_before_there_are_too_many_and_when_there_is_room_again() {
+    #[tokio::test]
+    async fn it_is_told_before_there_are_too_many_and_when_there_is_room_again() {
         let config = EdgeConfig { max_connections: 100, ..EdgeConfig::default() };
         let is_crowded = watch::Sender::new(false);
         let sockets = Sockets::new(&config, CancellationToken::new(), is_crowded.clone());

@@ -123,23 +123,37 @@ async fn a_server_that_is_killed_and_comes_back_has_each_message_once() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_away_holds_the_log_up_and_loses_nothing() {
+async fn a_host_that_is_away_or_full_holds_the_log_up_and_loses_nothing() {
     let mut servers = servers(2).await;
     servers[1] = Redis::new().durable();
     servers[1].start().await;
-    let mut lines_of_both = lines(&servers).await;
-    django_joins(&mut lines_of_both).await;
+    let mut lines_to_both = lines(&servers).await;
+    django_joins(&mut lines_to_both).await;
     let config = settings(LayerKind::Core, &servers);
     let [(ana, _a), (bob, _b)] = [(); 2].map(|()| Layer::open(&config).unwrap());
     let log = log(1..=100);
     walks(&ana, &log[..50], 10).await;
+
+    // Half of a batch is written: the log stands before it.
+    let memory = async |line: &mut MultiplexedConnection, bytes: &str| {
+        redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(bytes).exec_async(line).await.unwrap();
+    };
+    memory(&mut lines_to_both[1], "1").await;
+    let error = ana.publish(&log[50..70]).await.unwrap_err();
+    assert!(matches!(error, LayerError::Redis { host: 1, .. }), "{error}");
+    memory(&mut lines_to_both[1], "0").await;
+    let known: u64 = redis::cmd("HGET")
+        .arg("asgi:natter:position")
+        .arg("position")
+        .query_async(&mut lines_to_both[0])
+        .await
+        .unwrap();
+    assert_eq!((known, bob.position().await.unwrap()), (70, Some(Position::new(50))));
+
     servers[1].kill();
     let error = ana.publish(&log[50..70]).await.unwrap_err();
     assert!(matches!(error, LayerError::Redis { host: 1, .. }), "{error}");
     servers[1].start().await;
-    // Where one host has the batch and the other has not, the log stands before it.
-    let position = until("host 1 answers", async || bob.position().await.ok()).await.unwrap();
-    assert_eq!(position, Position::new(50));
     walks(&bob, &log[50..], 20).await;
     for process in PROCESSES {
         assert_eq!(waiting(&mut lines(&servers).await, process).await, expected(&log));
@@ -167,9 +181,13 @@ async fn a_server_that_comes_back_empty_goes_on_where_an_adapter_says() {
 #[tokio::test]
 async fn positions_beyond_what_a_float_holds_are_told_apart() {
     let server = servers(1).await;
-    let (layer, _inbox) = Layer::open(&settings(LayerKind::PubSub, &server)).unwrap();
+    let mut lines = lines(&server).await;
+    django_joins(&mut lines).await;
+    let (layer, _inbox) = Layer::open(&settings(LayerKind::Core, &server)).unwrap();
     let first = (1 << 53) - 1;
-    assert_eq!(walks(&layer, &log(first..=first + 4), 1).await, expected(&log(first..=first + 4)).len());
+    let log_of_five = log(first..=first + 4);
+    walks(&layer, &log_of_five, 1).await;
+    assert_eq!(waiting(&mut lines, PROCESSES[0]).await, expected(&log_of_five));
     assert_eq!(layer.position().await.unwrap(), Some(Position::new(first + 4)));
     assert_eq!(layer.publish(&log(9..=9)).await.unwrap().already, 1);
 }

@@ -1,8 +1,10 @@
 //! Showing what the rows bear witness of.
 
+use std::collections::BTreeSet;
+
 use natter_model::id::Position;
 
-use super::chatter::{ana, bob, conversation, deleted, edited, entry, entry_in, message, posted, read};
+use super::chatter::{ana, bob, conversation, deleted, edited, entry, entry_in, message, posted, read, relayed};
 use crate::batch::Changes;
 use crate::evidence::Evidence;
 use crate::fold::State;
@@ -10,6 +12,7 @@ use crate::fold::State;
 /// Everything is found by the positions that it speaks of.
 pub async fn what_is_stored_is_found_by_position(store: &impl Evidence) {
     let log = [
+        entry(9, ana(), relayed(5, "zero")),
         entry(10, ana(), posted("one")),
         entry(11, ana(), posted("two")),
         entry(12, ana(), edited(10, "one, edited")),
@@ -25,12 +28,15 @@ pub async fn what_is_stored_is_found_by_position(store: &impl Evidence) {
     };
     assert_eq!(ids(10..=11).await, [10, 11]);
     assert_eq!(ids(11..=20).await, [11]);
+    assert_eq!((ids(9..=9).await, ids(5..=5).await), (vec![5], Vec::new()));
+    let named = store.rows_named(5..=10).await.expect("the store answers");
+    assert_eq!(named.iter().map(|row| row.id.get()).collect::<BTreeSet<_>>(), BTreeSet::from([5, 10]));
     let some = store.rows_of(&[message(11), message(12)]).await.expect("the store answers");
     assert_eq!(some.iter().map(|row| row.id.get()).collect::<Vec<_>>(), [11]);
     let touched = store.touched(12..=20).await.expect("the store answers");
     assert_eq!(touched.iter().map(|row| row.id.get()).collect::<Vec<_>>(), [10, 11]);
     let State::Posted(posted) = &touched[0].state else { panic!("it is posted: {touched:?}") };
-    assert_eq!((posted.event, posted.edited_seq), (Some(log[0].event.id), Position::new(12)));
+    assert_eq!((posted.event, posted.edited_seq), (Some(log[1].event.id), Position::new(12)));
     let marks = store.marks(13..=13).await.expect("the store answers");
     assert_eq!(marks.iter().map(|mark| (mark.account, mark.message.get())).collect::<Vec<_>>(), [(bob().id, 11)]);
     assert!(store.marks(14..=20).await.expect("the store answers").is_empty());

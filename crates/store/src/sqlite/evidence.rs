@@ -32,6 +32,12 @@ impl Evidence for SqliteStore {
         rows.iter().map(row::row).collect::<Result<_, _>>().map_err(translate)
     }
 
+    async fn rows_named(&self, ids: RangeInclusive<u64>) -> Result<Vec<Row>, StoreError> {
+        let statement = concat!("SELECT ", columns!(), " FROM messages WHERE message_id BETWEEN ?1 AND ?2");
+        let rows = self.between(statement, ids).await?;
+        rows.iter().map(row::row).collect::<Result<_, _>>().map_err(translate)
+    }
+
     async fn rows_of(&self, ids: &[MessageId]) -> Result<Vec<Row>, StoreError> {
         let rows = sqlx::query(concat!(
             "SELECT ",

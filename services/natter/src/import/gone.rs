@@ -46,7 +46,7 @@ async fn delete_messages(run: &mut Run, since_id: u64) -> anyhow::Result<()> {
     let mut window = Window { after: begin, last: begin };
     while window.last < through && !run.is_stopped() {
         let there = window.next(run, Part::Messages, through).await?;
-        let rows = run.target.messages.rows(window.ids()).await.context("reading Natter's messages")?;
+        let rows = run.target.messages.rows_named(window.ids()).await.context("reading Natter's messages")?;
         let given = rows.iter().filter_map(Row::posted).filter(|posted| posted.has_given_id());
         let mut here: Vec<&Message> = given.map(|posted| &posted.message).collect();
         here.retain(|message| !message.is_deleted && !there.contains(&message.id.as_i64()));

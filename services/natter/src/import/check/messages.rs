@@ -32,7 +32,7 @@ pub(super) async fn compare(run: &mut Run, since_id: u64) -> anyhow::Result<()> 
         let last = page.next.unwrap_or(through);
         let ids = from..=super::super::number(last);
         from = ids.end() + 1;
-        let rows = run.target.messages.rows(ids).await.context("reading Natter's messages")?;
+        let rows = run.target.messages.rows_named(ids).await.context("reading Natter's messages")?;
         let mut here: HashMap<MessageId, Row> = rows.into_iter().map(|row| (row.id, row)).collect();
         for there in sorted(run, page.rows) {
             let row = here.remove(&there.id);
