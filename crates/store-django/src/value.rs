@@ -1,7 +1,6 @@
 //! How times stand in Django's columns.
 
 use jiff::civil::DateTime;
-use jiff::tz::Offset;
 use natter_model::timestamp::Timestamp;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -72,6 +71,9 @@ impl Decode<'_, Sqlite> for Time {
     }
 }
 
+/// Where Unix time begins.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
 /// `2025-11-13 10:05:00.123456`: six digits behind the second, or none at exactly 0 µs.
 fn to_text(at: Timestamp) -> String {
     let frame = at.to_frame();
@@ -80,8 +82,9 @@ fn to_text(at: Timestamp) -> String {
 
 fn of_text(text: &str) -> Option<Timestamp> {
     let civil: DateTime = text.parse().ok()?;
-    let at = Offset::UTC.to_timestamp(civil).ok()?;
-    Some(Timestamp::from_micros(at.as_microsecond()))
+    // Not by way of a moment in jiff's sense: those end a day before Django's last one.
+    let since_epoch = civil.duration_since(EPOCH).as_micros();
+    i64::try_from(since_epoch).ok().map(Timestamp::from_micros)
 }
 
 #[cfg(test)]
