@@ -28,7 +28,15 @@ story! {
         assert_eq!(after.value("natter_connections"), n_here);
         assert_eq!(after.value("natter_rooms"), 1.0);
         assert_eq!(after.value("natter_refusals_total{reason=\"content_required\"}"), 1.0);
-        for name in ["natter_frames_received_total", "natter_frames_sent_total", "natter_append_seconds_count"] {
+        for name in [
+            "natter_frames_received_total{type=\"message\"}",
+            "natter_frames_sent_total{type=\"event\"}",
+            "natter_frames_sent_total{type=\"reply\"}",
+            "natter_appends_total{outcome=\"taken\"}",
+            "natter_append_seconds_count",
+            "natter_connects_total{outcome=\"opened\"}",
+            "natter_authz_seconds_count",
+        ] {
             assert!(after.value(name) > before.value(name), "{name} does not move");
         }
         for name in [
