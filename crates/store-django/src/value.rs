@@ -81,7 +81,8 @@ fn to_text(at: Timestamp) -> String {
 }
 
 fn of_text(text: &str) -> Option<Timestamp> {
-    let civil: DateTime = text.parse().ok()?;
+    // A day alone would be taken for its first moment.
+    let civil: DateTime = text.contains([' ', 'T']).then(|| text.parse().ok())??;
     // Not by way of a moment in jiff's sense: those end a day before Django's last one.
     let since_epoch = civil.duration_since(EPOCH).as_micros();
     i64::try_from(since_epoch).ok().map(Timestamp::from_micros)
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_time_comes_back_as_it_was() {
-        for micros in [0, 1_763_028_300_123_456, 1_763_028_300_000_000, -1, 253_402_300_799_999_999] {
+        for micros in [0, 1_763_028_300_123_456, 1_763_028_300_000_000, -1, 253_402_200_000_000_000] {
             let at = Timestamp::from_micros(micros);
             assert_eq!(of_text(&to_text(at)), Some(at), "{}", to_text(at));
         }
