@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use moka::Entry;
 use moka::future::Cache;
 use natter_model::event::Actor;
 use natter_model::id::{AccountId, ConversationId};
@@ -99,12 +100,11 @@ impl Gate {
         if self.deleted.contains_key(&conversation) || self.removed.contains_key(&key) {
             return self.ask(account, conversation, token).await;
         }
-        if let Some(known) = self.admissions.get(&key).await {
+        let known = self.admissions.entry(key).or_try_insert_with(self.ask(account, conversation, token)).await;
+        if known.as_ref().is_ok_and(|known| !known.is_fresh()) {
             metrics::admitted_from_memory();
-            return Ok(known);
         }
-        let asked = self.admissions.try_get_with(key, self.ask(account, conversation, token)).await;
-        match asked.map_err(|error| GateError::clone(&error)) {
+        match known.map(Entry::into_value).map_err(|error| GateError::clone(&error)) {
             // Perhaps the token of somebody else who asked at the same moment.
             Err(GateError::TokenRevoked) => self.ask(account, conversation, token).await,
             other => other,
