@@ -163,7 +163,12 @@ async fn an_adapter_waits_for_what_it_needs_and_ends_when_it_is_told_to() {
     }
     scene.django_posts(&ana, 1, "sense");
     hears(&mut ana, 1, "sense").await;
-    let metrics = scene.adapters[0].metrics().await;
+    // It is heard before the adapter has the log's answer.
+    let metrics = until("it is counted", async || {
+        let metrics = scene.adapters[0].metrics().await;
+        (metrics.value("natter_channels_relayed_total") > 0.0).then_some(metrics)
+    })
+    .await;
     assert!(metrics.sum("natter_channels_skipped_total") >= 6.0, "{metrics:?}");
     assert_eq!(metrics.value("natter_channels_relayed_total"), 1.0);
     let status = scene.adapters[0].terminate().await;
