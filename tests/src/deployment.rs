@@ -12,6 +12,7 @@ use crate::programs::natter_program;
 use crate::servers::guard::Guard;
 use crate::servers::nats::NatsServer;
 use crate::servers::postgres::Postgres;
+use crate::servers::redis::Redis;
 use crate::service::Service;
 
 /// One deployment of Natter. Nothing of it runs until it is started.
@@ -203,6 +204,21 @@ pub fn edge(name: &'static str, folder: &Path, authz_port: u16, persistence_port
         .setting("SIGNING_KEY", SIGNING_KEY)
         .setting("EDGE_MEDIA_ROOT", folder.join("media").display().to_string());
     generous(edge)
+}
+
+/// Two adapters, not started, with their files in `folder`, between this deployment and a Redis. They do each thing once.
+pub fn redis_adapters(deployment: &mut Deployment, folder: &Path, redis: &Redis) -> Vec<Service> {
+    let [authz, persistence] =
+        ["authz", "persistence-1"].map(|name| format!("http://{}", deployment.service(name).address()));
+    let nats = deployment.servers().nats.url();
+    let adapter = |name| {
+        Service::new(name, "natter-redis-adapter", "REDIS_ADAPTER", folder)
+            .setting("NATS_URL", &nats)
+            .setting("AUTHZ_URL", &authz)
+            .setting("PERSISTENCE_URL", &persistence)
+            .setting("REDIS_URLS", redis.url())
+    };
+    ["redis-adapter-1", "redis-adapter-2"].into_iter().map(adapter).collect()
 }
 
 /// With the key of its NATS user, which is called like its program.

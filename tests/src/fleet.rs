@@ -1,6 +1,6 @@
 //! Django and Natter side by side, in one conversation, as docs/migrating-from-django.md brings them there.
 
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, redis_adapters};
 use crate::django::{Django, Layer};
 use crate::fixture::World;
 use crate::guide::Guide;
@@ -8,9 +8,6 @@ use crate::process::Finished;
 use crate::servers::redis::Redis;
 use crate::service::Service;
 use crate::stack::{Shape, Stack};
-
-/// Two adapters, so that all they do has to be done once.
-const ADAPTERS: [&str; 2] = ["redis-adapter-1", "redis-adapter-2"];
 
 /// A Django that chats, beside a Natter that shall take its place.
 #[derive(Debug)]
@@ -47,21 +44,15 @@ impl Fleet {
         deployment.is_ready().await;
 
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let authz = format!("http://{}", deployment.service("authz").address());
-        let persistence = format!("http://{}", deployment.service("persistence-1").address());
-        let nats = deployment.servers().nats.url();
-        let adapter = |name| {
-            Service::new(name, "natter-redis-adapter", "REDIS_ADAPTER", folder.path())
-                .setting("NATS_URL", &nats)
-                .setting("AUTHZ_URL", &authz)
-                .setting("PERSISTENCE_URL", &persistence)
-                .setting("REDIS_URLS", redis.url())
+        let as_django_has_it = |adapter: Service| {
+            adapter
                 .setting("CHANNEL_LAYER", layer.name())
                 .setting("CHANNEL_KEYS", keys)
                 .setting("CHANNEL_CAPACITY", "1500")
                 .setting("CHANNEL_EXPIRY_SECONDS", "10")
         };
-        let mut adapters: Vec<Service> = ADAPTERS.into_iter().map(adapter).collect();
+        let adapters = redis_adapters(&mut deployment, folder.path(), &redis).into_iter();
+        let mut adapters: Vec<Service> = adapters.map(as_django_has_it).collect();
         for adapter in &mut adapters {
             adapter.start();
         }

@@ -2,7 +2,7 @@
 //! tests beside the code.)
 
 use natter_tests::client::Client;
-use natter_tests::deployment::Deployment;
+use natter_tests::deployment::{Deployment, redis_adapters};
 use natter_tests::fixture::World;
 use natter_tests::frame::Frame;
 use natter_tests::servers::redis::Redis;
@@ -33,19 +33,9 @@ impl Scene {
         deployment.start_services();
         deployment.is_ready().await;
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let authz = format!("http://{}", deployment.service("authz").address());
-        let persistence = format!("http://{}", deployment.service("persistence-1").address());
-        let nats = deployment.servers().nats.url();
-        let adapter = |name| {
-            Service::new(name, "natter-redis-adapter", "REDIS_ADAPTER", folder.path())
-                .setting("NATS_URL", &nats)
-                .setting("AUTHZ_URL", &authz)
-                .setting("PERSISTENCE_URL", &persistence)
-                .setting("REDIS_URLS", redis.url())
-                .setting("CHANNEL_LAYER", "pubsub")
-                .setting("CHANNEL_SERIALIZER", "json")
-        };
-        let adapters = ["redis-adapter-1", "redis-adapter-2"].into_iter().map(adapter).collect();
+        let by_hand =
+            |adapter: Service| adapter.setting("CHANNEL_LAYER", "pubsub").setting("CHANNEL_SERIALIZER", "json");
+        let adapters = redis_adapters(&mut deployment, folder.path(), &redis).into_iter().map(by_hand).collect();
         let natter = Stack::of(Shape::Real, &world, deployment);
         Self { natter, redis, adapters, _folder: folder }
     }

@@ -9,7 +9,6 @@ pub mod lifecycle;
 pub mod limits;
 pub mod listen;
 pub mod metrics;
-pub mod nats;
 pub mod ops;
 pub mod peer;
 pub mod probe;

@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod append;
 mod backlog;
+mod config;
 mod end;
 mod follow;
 mod jetstream;
@@ -18,6 +19,7 @@ mod renew;
 mod scan;
 
 pub use access::{Access, BadSeed, BadUrl};
+pub use config::NatsConfig;
 pub use jetstream::JetStream;
 pub use link::State;
 pub use provision::{Outcome, ProvisionError, Provisioned, StreamSettings, provision};

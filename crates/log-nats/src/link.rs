@@ -53,6 +53,13 @@ pub enum State {
     Ready,
 }
 
+impl State {
+    /// Or what is missing.
+    pub fn is_ready(self) -> Result<(), Self> {
+        if self == Self::Ready { Ok(()) } else { Err(self) }
+    }
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,19 +2,12 @@
 
 use jiff::civil::DateTime;
 use natter_model::timestamp::Timestamp;
+use natter_store_pg::PgTime;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
-use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
 use sqlx::{Decode, Encode, Postgres, Sqlite, Type};
-
-/// Microseconds from the Unix epoch to Postgres' own, the start of the year 2000.
-const PG_EPOCH_MICROS: i64 = 946_684_800_000_000;
-
-/// The built-in types' numbers, the same in every server (`pg_type.dat`).
-const TIMESTAMPTZ: Oid = Oid(1184);
-const TIMESTAMPTZ_ARRAY: Oid = Oid(1185);
 
 /// A `timestamptz`, or the text that Django writes into SQLite: UTC, without saying so.
 #[derive(Debug, Clone, Copy)]
@@ -22,28 +15,25 @@ pub(crate) struct Time(pub(crate) Timestamp);
 
 impl Type<Postgres> for Time {
     fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_oid(TIMESTAMPTZ)
+        PgTime::type_info()
     }
 }
 
 impl PgHasArrayType for Time {
     fn array_type_info() -> PgTypeInfo {
-        PgTypeInfo::with_oid(TIMESTAMPTZ_ARRAY)
+        PgTime::array_type_info()
     }
 }
 
 impl Encode<'_, Postgres> for Time {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        let micros = self.0.as_micros().checked_sub(PG_EPOCH_MICROS).ok_or("a time before all databases")?;
-        Encode::<Postgres>::encode(micros, buffer)
+        PgTime(self.0).encode_by_ref(buffer)
     }
 }
 
 impl Decode<'_, Postgres> for Time {
     fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
-        let micros = <i64 as Decode<Postgres>>::decode(value)?;
-        let micros = micros.checked_add(PG_EPOCH_MICROS).ok_or("a time beyond all calendars")?;
-        Ok(Self(Timestamp::from_micros(micros)))
+        PgTime::decode(value).map(|time| Self(time.0))
     }
 }
 

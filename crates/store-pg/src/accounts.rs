@@ -14,7 +14,7 @@ use sqlx::{Connection as _, Row as _};
 use crate::database::{BadUrl, Database, Statement, decoded};
 use crate::import;
 use crate::migrate::{AUTHZ, MigrateError};
-use crate::value::{self, Time};
+use crate::value::{self, PgTime};
 
 /// Accounts, conversations, tokens and rights that ended, in the schema `authz`. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -172,7 +172,7 @@ impl AccountStore for PgAccounts {
         )
         .bind(&token.jti)
         .bind(token.account.as_i64())
-        .bind(Time(token.expires_at));
+        .bind(PgTime(token.expires_at));
         self.database.execute(query).await.map(drop)
     }
 
@@ -219,7 +219,7 @@ async fn find_or_insert_conversation(
         Some(found) => found,
         None => {
             sqlx::query_scalar("INSERT INTO conversations (created_at) VALUES ($1) RETURNING conversation_id")
-                .bind(Time(Timestamp::now()))
+                .bind(PgTime(Timestamp::now()))
                 .fetch_one(&mut *transaction)
                 .await?
         }

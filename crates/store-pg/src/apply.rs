@@ -17,7 +17,7 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use crate::database::{ANSWER, Database, Statement, in_time};
 use crate::error::is_conflict;
 use crate::row::{self, Columns, columns, unnest};
-use crate::value::Time;
+use crate::value::PgTime;
 
 /// Longest time a batch takes that erases conversations: each of its statements is short, but there may be many.
 const ERASE: Duration = Duration::from_secs(15);
@@ -205,7 +205,7 @@ async fn move_marks(connection: &mut PgConnection, table: &str, marks: &[&ReadMa
         .bind(marks.iter().map(|mark| mark.message.as_i64()).collect::<Vec<_>>())
         .bind(marks.iter().map(|mark| mark.touched_seq.as_i64()).collect::<Vec<_>>())
         .bind(marks.iter().map(|mark| mark.username.as_str()).collect::<Vec<_>>())
-        .bind(marks.iter().map(|mark| Time(mark.read_at)).collect::<Vec<_>>())
+        .bind(marks.iter().map(|mark| PgTime(mark.read_at)).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())
@@ -229,7 +229,7 @@ async fn erase(connection: &mut PgConnection, changes: &Changes) -> Result<(), s
         .bind(erasure.erased_seq.as_i64())
         .bind(erasure.actor.id.as_i64())
         .bind(&erasure.actor.username)
-        .bind(Time(erasure.at))
+        .bind(PgTime(erasure.at))
         .execute(&mut *connection)
         .await?;
         loop {

@@ -8,7 +8,7 @@ use sqlx::Connection as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use crate::rights;
-use crate::value::{self, Time};
+use crate::value::{self, PgTime};
 
 /// `false`: something was made below it.
 pub(crate) async fn reserve_ids(connection: &mut PgConnection, below: u64) -> Result<bool, sqlx::Error> {
@@ -117,7 +117,7 @@ pub(crate) async fn conversations(
          SET created_at = excluded.created_at WHERE c.created_at <> excluded.created_at RETURNING conversation_id",
     )
     .bind(fit.iter().map(|conversation| conversation.id.as_i64()).collect::<Vec<_>>())
-    .bind(fit.iter().map(|conversation| Time(conversation.created_at)).collect::<Vec<_>>())
+    .bind(fit.iter().map(|conversation| PgTime(conversation.created_at)).collect::<Vec<_>>())
     .fetch_all(&mut *transaction)
     .await?
     .into_iter()
@@ -150,7 +150,7 @@ pub(crate) async fn refresh_tokens(
     connection: &mut PgConnection,
     tokens: &[KnownToken],
 ) -> Result<Imported, sqlx::Error> {
-    let now = Time(Timestamp::now());
+    let now = PgTime(Timestamp::now());
     let done = sqlx::query(
         "INSERT INTO refresh_tokens AS r (jti, account_id, expires_at, revoked_at)
          SELECT DISTINCT ON (n.jti) n.jti, n.account_id, n.expires_at, CASE WHEN n.is_revoked THEN $5 END
@@ -162,7 +162,7 @@ pub(crate) async fn refresh_tokens(
     )
     .bind(tokens.iter().map(|known| known.token.jti.as_str()).collect::<Vec<_>>())
     .bind(tokens.iter().map(|known| known.token.account.as_i64()).collect::<Vec<_>>())
-    .bind(tokens.iter().map(|known| Time(known.token.expires_at)).collect::<Vec<_>>())
+    .bind(tokens.iter().map(|known| PgTime(known.token.expires_at)).collect::<Vec<_>>())
     .bind(tokens.iter().map(|known| known.is_revoked).collect::<Vec<_>>())
     .bind(now)
     .execute(connection)

@@ -17,3 +17,4 @@ pub use accounts::PgAccounts;
 pub use database::BadUrl;
 pub use messages::PgMessages;
 pub use migrate::MigrateError;
+pub use value::PgTime;

@@ -11,7 +11,7 @@ use sqlx::{Connection as _, Postgres, Row as _, Transaction};
 
 use crate::accounts::{self, PgAccounts, can_be_stored};
 use crate::database::decoded;
-use crate::value::{self, Time};
+use crate::value::{self, PgTime};
 
 #[async_trait]
 impl RightsStore for PgAccounts {
@@ -91,7 +91,7 @@ impl RightsStore for PgAccounts {
             "SELECT * FROM rights_changes WHERE change_id > $1 AND expires_at > $2 ORDER BY change_id LIMIT $3",
         )
         .bind(after.cast_signed())
-        .bind(Time(Timestamp::now()))
+        .bind(PgTime(Timestamp::now()))
         .bind(i64::from(limit));
         let rows = self.database.rows(query).await?;
         decoded(rows.iter().map(change).collect())
@@ -129,7 +129,7 @@ impl RightsStore for PgAccounts {
             "DELETE FROM rights_changes WHERE expires_at <= $1 AND announced",
             "DELETE FROM refresh_tokens WHERE expires_at <= $1",
         ] {
-            n_forgotten += self.database.execute(sqlx::query(statement).bind(Time(now))).await?;
+            n_forgotten += self.database.execute(sqlx::query(statement).bind(PgTime(now))).await?;
         }
         Ok(n_forgotten)
     }
@@ -150,7 +150,7 @@ pub(crate) async fn begin(connection: &mut PgConnection) -> Result<Transaction<'
 }
 
 async fn insert_token(connection: &mut PgConnection, token: &RevokedToken) -> Result<bool, sqlx::Error> {
-    let now = Time(Timestamp::now());
+    let now = PgTime(Timestamp::now());
     let done = sqlx::query(
         "INSERT INTO rights_changes (kind, account_id, jti, changed_at, expires_at, announced)
          VALUES ('token', $1, $2, $3, $4, TRUE) ON CONFLICT DO NOTHING",
@@ -158,7 +158,7 @@ async fn insert_token(connection: &mut PgConnection, token: &RevokedToken) -> Re
     .bind(token.account.map(AccountId::as_i64))
     .bind(&token.jti)
     .bind(now)
-    .bind(Time(token.expires_at))
+    .bind(PgTime(token.expires_at))
     .execute(&mut *connection)
     .await?;
     sqlx::query("UPDATE refresh_tokens SET revoked_at = $1 WHERE jti = $2 AND revoked_at IS NULL")
@@ -181,8 +181,8 @@ async fn log_out(
     )
     .bind(&refresh.jti)
     .bind(refresh.account.as_i64())
-    .bind(Time(refresh.expires_at))
-    .bind(Time(Timestamp::now()))
+    .bind(PgTime(refresh.expires_at))
+    .bind(PgTime(Timestamp::now()))
     .execute(&mut *transaction)
     .await?;
     let is_new = done.rows_affected() > 0;
@@ -195,7 +195,7 @@ async fn log_out(
 
 async fn insert_tokens(connection: &mut PgConnection, tokens: &RevokedTokens) -> Result<(), sqlx::Error> {
     let mut transaction = begin(connection).await?;
-    let (account, now) = (tokens.account.as_i64(), Time(Timestamp::now()));
+    let (account, now) = (tokens.account.as_i64(), PgTime(Timestamp::now()));
     // A new row, because whoever has seen the old one does not look at it again.
     sqlx::query("DELETE FROM rights_changes WHERE kind = 'tokens' AND account_id = $1 AND issued_up_to < $2")
         .bind(account)
@@ -209,7 +209,7 @@ async fn insert_tokens(connection: &mut PgConnection, tokens: &RevokedTokens) ->
     .bind(account)
     .bind(tokens.issued_up_to_s)
     .bind(now)
-    .bind(Time(tokens.expires_at))
+    .bind(PgTime(tokens.expires_at))
     .execute(&mut *transaction)
     .await?;
     sqlx::query("UPDATE refresh_tokens SET revoked_at = $1 WHERE account_id = $2 AND revoked_at IS NULL")
@@ -251,8 +251,8 @@ async fn delete_participant(
     )
     .bind(account.as_i64())
     .bind(conversation.as_i64())
-    .bind(Time(Timestamp::now()))
-    .bind(Time(expires_at))
+    .bind(PgTime(Timestamp::now()))
+    .bind(PgTime(expires_at))
     .fetch_one(&mut *transaction)
     .await?;
     transaction.commit().await?;

@@ -13,7 +13,7 @@ use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
 use uuid::Uuid;
 
-use crate::value::{Time, decode_error, id, optional_time, position, time};
+use crate::value::{PgTime, decode_error, id, optional_time, position, time};
 
 /// The columns of a [`Message`].
 macro_rules! message_columns {
@@ -145,11 +145,11 @@ pub(crate) struct Columns<'a> {
     sender_name: Vec<Option<&'a str>>,
     content: Vec<Option<&'a str>>,
     attachment: Vec<Option<&'a str>>,
-    timestamp: Vec<Option<Time>>,
+    timestamp: Vec<Option<PgTime>>,
     is_read: Vec<bool>,
-    read_at: Vec<Option<Time>>,
+    read_at: Vec<Option<PgTime>>,
     is_deleted: Vec<bool>,
-    edited_at: Vec<Option<Time>>,
+    edited_at: Vec<Option<PgTime>>,
     event_id: Vec<Option<Uuid>>,
     posted_seq: Vec<Option<i64>>,
     imported_as_read: Vec<Option<bool>>,
@@ -158,7 +158,7 @@ pub(crate) struct Columns<'a> {
     edited_seq: Vec<i64>,
     read_seq: Vec<i64>,
     deleted_seq: Vec<i64>,
-    deleted_at: Vec<Option<Time>>,
+    deleted_at: Vec<Option<PgTime>>,
     touched_seq: Vec<i64>,
     waiting: Vec<Option<Vec<u8>>>,
 }
@@ -207,13 +207,13 @@ impl<'a> Columns<'a> {
 
     fn push_posted(&mut self, posted: &'a Posted) {
         let message = &posted.message;
-        let time = |time: Option<Timestamp>| time.map(Time);
+        let time = |time: Option<Timestamp>| time.map(PgTime);
         self.conversation_id.push(Some(message.conversation.as_i64()));
         self.sender_id.push(Some(message.sender.as_i64()));
         self.sender_name.push(Some(&message.sender_name));
         self.content.push(message.content.as_deref());
         self.attachment.push(message.attachment.as_deref());
-        self.timestamp.push(Some(Time(message.timestamp)));
+        self.timestamp.push(Some(PgTime(message.timestamp)));
         self.is_read.push(message.is_read);
         self.read_at.push(time(message.read_at));
         self.is_deleted.push(message.is_deleted);

@@ -15,30 +15,30 @@ const PG_EPOCH_MICROS: i64 = 946_684_800_000_000;
 const TIMESTAMPTZ: Oid = Oid(1184);
 const TIMESTAMPTZ_ARRAY: Oid = Oid(1185);
 
-/// A `timestamptz`.
+/// A `timestamptz`, to the microsecond.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Time(pub(crate) Timestamp);
+pub struct PgTime(pub Timestamp);
 
-impl Type<Postgres> for Time {
+impl Type<Postgres> for PgTime {
     fn type_info() -> PgTypeInfo {
         PgTypeInfo::with_oid(TIMESTAMPTZ)
     }
 }
 
-impl PgHasArrayType for Time {
+impl PgHasArrayType for PgTime {
     fn array_type_info() -> PgTypeInfo {
         PgTypeInfo::with_oid(TIMESTAMPTZ_ARRAY)
     }
 }
 
-impl Encode<'_, Postgres> for Time {
+impl Encode<'_, Postgres> for PgTime {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         let micros = self.0.as_micros().checked_sub(PG_EPOCH_MICROS).ok_or("a time before all databases")?;
         Encode::<Postgres>::encode(micros, buffer)
     }
 }
 
-impl Decode<'_, Postgres> for Time {
+impl Decode<'_, Postgres> for PgTime {
     fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
         let micros = <i64 as Decode<Postgres>>::decode(value)?;
         Ok(Self(Timestamp::from_micros(micros.checked_add(PG_EPOCH_MICROS).ok_or("a time beyond all calendars")?)))
@@ -62,12 +62,12 @@ pub(crate) fn position(row: &PgRow, column: &str) -> Result<Position, sqlx::Erro
 
 /// A time out of a column.
 pub(crate) fn time(row: &PgRow, column: &str) -> Result<Timestamp, sqlx::Error> {
-    row.try_get::<Time, _>(column).map(|time| time.0)
+    row.try_get::<PgTime, _>(column).map(|time| time.0)
 }
 
 /// A time, or none, out of a column.
 pub(crate) fn optional_time(row: &PgRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {
-    row.try_get::<Option<Time>, _>(column).map(|time| time.map(|time| time.0))
+    row.try_get::<Option<PgTime>, _>(column).map(|time| time.map(|time| time.0))
 }
 
 /// A column holds what Natter never wrote.

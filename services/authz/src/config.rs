@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use natter_host::cli::HostConfig;
-use natter_host::nats::NatsConfig;
 use natter_host::secret::Secret;
 use natter_identity::minter::Lifetimes;
 use natter_keys::config::TokenConfig;
+use natter_log_nats::NatsConfig;
 
 /// What the program can be told.
 #[derive(Debug, Clone, clap::Parser)]

@@ -16,7 +16,6 @@ use natter_host::readiness::Readiness;
 use natter_host::{cli, metrics, probe, telemetry};
 use natter_identity::minter::Minter;
 use natter_keys::Keys;
-use natter_log_nats::{Access, JetStream};
 use natter_proto::v1::authz_server::AuthzServer;
 use natter_store::accounts::AccountStore as _;
 use natter_store_pg::PgAccounts;
@@ -40,10 +39,7 @@ async fn run(config: &AuthzConfig) -> anyhow::Result<()> {
     let store = PgAccounts::connect_lazy(config.database_url.expose())
         .map_err(|error| Misconfigured::new("AUTHZ_DATABASE_URL", error))?;
     let store = Arc::new(store);
-    let access = Access::at(config.nats.url.expose(), "authz").roots(config.nats.roots()?);
-    let access = access.seed(config.nats.seed()?).map_err(|error| config.nats.seed_refused(error))?;
-    let log = JetStream::connect(&access).await;
-    let log = Arc::new(log.map_err(|error| Misconfigured::new("NATS_URL", error))?);
+    let log = Arc::new(config.nats.connect("authz").await?);
     let lifecycle = Lifecycle::from_signals(config.host.drain()).context("listening to signals")?;
     let readiness = Readiness::new(&[POSTGRES], lifecycle.drain());
     let grpc = GrpcListener::bind("AUTHZ_LISTEN", config.listen).await?;

@@ -27,6 +27,11 @@ pub struct EdgeConfig {
     #[arg(long, env = "EDGE_WINDOW_FRAMES", default_value_t = EdgeConfig::default().window_frames, value_parser = window_frames)]
     pub window_frames: usize,
 
+    /// Bytes of frames kept in this way for all conversations together. Beyond, those in which something happens keep 16
+    /// frames.
+    #[arg(long, env = "EDGE_WINDOWS_BYTES", default_value_t = EdgeConfig::default().windows_bytes)]
+    pub windows_bytes: usize,
+
     /// Seconds a room stays open after the last client has left, so that those who come back are served from memory.
     #[arg(long, env = "EDGE_ROOM_LINGER_SECONDS", default_value_t = EdgeConfig::default().room_linger_seconds)]
     pub room_linger_seconds: u64,
@@ -99,6 +104,7 @@ impl Default for EdgeConfig {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8000)),
             dialect: Dialect::Seed,
             window_frames: 256,
+            windows_bytes: 256 << 20,
             room_linger_seconds: 30,
             admission_seconds: 5,
             max_connections: 50_000,

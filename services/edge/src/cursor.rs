@@ -6,7 +6,8 @@ use axum::extract::ws::Utf8Bytes;
 use natter_model::id::{AccountId, Position};
 use natter_wire::server;
 
-use crate::batches::{Batches, Held};
+use crate::batches::Batches;
+use crate::budget::Held;
 use crate::frame::{Frame, Kind};
 use crate::lobby::Seat;
 use crate::metrics::{self, Present, Source};

@@ -6,6 +6,7 @@ mod auth;
 mod batches;
 mod breaker;
 mod bucket;
+mod budget;
 mod client_address;
 pub mod config;
 mod connection;

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::batches::Batches;
+use crate::budget::Budget;
 use crate::config::EdgeConfig;
 use crate::gate::Gate;
 use crate::metrics;
@@ -76,13 +77,14 @@ impl Lobby {
         tasks: &TaskTracker,
     ) -> Self {
         let (questions, asked) = mpsc::channel(QUEUE);
-        let batches = Batches::new(config.batch_bytes, config.batches_bytes);
+        let batches = Batches::new(config.batch_bytes, Budget::new(config.batches_bytes, metrics::batch_bytes()));
         let past = Arc::new(Past::new(Arc::clone(&log), persistence, config.pages_bytes));
         let lobby = Self { questions, log, past, batches };
         let rooms = Rooms {
             lobby: lobby.clone(),
             gate,
             max_frames: config.window_frames,
+            of_all: Budget::new(config.windows_bytes, metrics::window_bytes()),
             linger: config.room_linger(),
             stop,
             tasks: tasks.clone(),
@@ -153,6 +155,7 @@ struct Rooms {
     lobby: Lobby,
     gate: Gate,
     max_frames: usize,
+    of_all: Arc<Budget>,
     linger: Duration,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -185,7 +188,7 @@ impl Rooms {
     }
 
     fn open_room(&mut self, conversation: ConversationId) -> watch::Receiver<Window> {
-        let (window, seat) = watch::channel(Window::new(conversation, self.max_frames));
+        let (window, seat) = watch::channel(Window::new(conversation, self.max_frames, &self.of_all));
         self.windows.insert(conversation, window.clone());
         let (log, reader) = (Arc::clone(&self.lobby.log), self.lobby.reader(conversation));
         let room = Room::new(conversation, log, reader, self.gate.clone(), window.clone());

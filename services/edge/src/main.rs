@@ -18,7 +18,6 @@ use natter_host::readiness::Readiness;
 use natter_host::{cli, listen, metrics, probe, telemetry};
 use natter_keys::Keys;
 use natter_log::port::Log as _;
-use natter_log_nats::{Access, JetStream, State};
 use natter_proto::v1::authz_server;
 use natter_proto::v1::messages_server;
 
@@ -53,11 +52,7 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
     let good_tokens = keys.tokens();
     let authz = Peer::new("AUTHZ_URL", &settings.authz_url, authz_server::SERVICE_NAME)?;
     let persistence = Peer::new("PERSISTENCE_URL", &settings.persistence_url, messages_server::SERVICE_NAME)?;
-    let nats = &settings.nats;
-    let access = Access::at(nats.url.expose(), "edge").roots(nats.roots()?);
-    let access = access.seed(nats.seed()?).map_err(|error| nats.seed_refused(error))?;
-    let log = JetStream::connect(&access).await;
-    let log = Arc::new(log.map_err(|error| Misconfigured::new("NATS_URL", error))?);
+    let log = Arc::new(settings.nats.connect("edge").await?);
     let link = log.state();
 
     let lifecycle = Lifecycle::from_signals(settings.host.drain()).context("listening to signals")?;
@@ -77,13 +72,7 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
     lifecycle
         .run(async |drain, tasks| {
             let nats = readiness.clone();
-            tasks.spawn(async move {
-                nats.watch(NATS, async || match *link.borrow() {
-                    State::Ready => Ok(()),
-                    waiting => Err(waiting),
-                })
-                .await;
-            });
+            tasks.spawn(async move { nats.watch(NATS, async || link.borrow().is_ready()).await });
             // Only waited for at the start: later the edge does well without them for a while, and an edge that was not
             // ready then would be taken out of service with all others.
             let ready = readiness.clone();

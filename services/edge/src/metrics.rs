@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{Gauge, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use natter_wire::close::CloseCode;
 
 use crate::config::EdgeConfig;
@@ -17,6 +17,8 @@ const CONNECTION_BATCH_BYTES_LIMIT: &str = "natter_connection_batch_bytes_limit"
 const CONNECTION_UNSENT_BYTES_LIMIT: &str = "natter_connection_unsent_bytes_limit";
 const SLOW_SECONDS_LIMIT: &str = "natter_connection_slow_seconds_limit";
 const ROOMS: &str = "natter_rooms";
+const WINDOW_BYTES: &str = "natter_window_bytes";
+const WINDOW_BYTES_LIMIT: &str = "natter_window_bytes_limit";
 const WINDOW_FRAMES_LIMIT: &str = "natter_window_frames_limit";
 const FRAMES_RECEIVED: &str = "natter_frames_received_total";
 const FRAMES_SENT: &str = "natter_frames_sent_total";
@@ -51,7 +53,7 @@ const AUTHZ: &str = "authz";
 /// The code that RFC 6455 keeps for connections that end without one.
 const UNTOLD: u16 = 1006;
 
-const GAUGES: [(&str, &str); 12] = [
+const GAUGES: [(&str, &str); 14] = [
     (RIGHTS_FOLLOWED, "1 while authz tells this edge of rights that end, 0 while it cannot be heard."),
     (CONNECTIONS, "Sockets that are open, without those that are only told that there are too many."),
     (CONNECTIONS_LIMIT, "Sockets that may be open at once."),
@@ -63,6 +65,8 @@ const GAUGES: [(&str, &str); 12] = [
     (CONNECTION_UNSENT_BYTES_LIMIT, "Bytes that the system keeps for one client that does not read."),
     (SLOW_SECONDS_LIMIT, "Seconds that a client may leave what it was sent unread."),
     (ROOMS, "Conversations that this edge follows."),
+    (WINDOW_BYTES, "Bytes of frames that are kept for all rooms."),
+    (WINDOW_BYTES_LIMIT, "Bytes of frames kept for all rooms, beyond which each keeps few."),
     (WINDOW_FRAMES_LIMIT, "Frames that a room keeps in memory, at most."),
 ];
 
@@ -200,6 +204,7 @@ pub(crate) fn describe(config: &EdgeConfig) {
     gauge!(CONNECTION_BATCH_BYTES_LIMIT).set(config.batch_bytes as f64);
     gauge!(CONNECTION_UNSENT_BYTES_LIMIT).set(f64::from(config.unsent_bytes));
     gauge!(SLOW_SECONDS_LIMIT).set(config.slow_seconds as f64);
+    gauge!(WINDOW_BYTES_LIMIT).set(config.windows_bytes as f64);
     gauge!(WINDOW_FRAMES_LIMIT).set(config.window_frames as f64);
 }
 
@@ -241,14 +246,14 @@ pub(crate) fn write_ended() {
     gauge!(CONNECTIONS_BLOCKED).decrement(1);
 }
 
-/// A connection has so many bytes to write.
-pub(crate) fn batch_bytes_held(n_bytes: usize) {
-    gauge!(BATCH_BYTES).increment(n_bytes as f64);
+/// Bytes that connections have to write.
+pub(crate) fn batch_bytes() -> Gauge {
+    gauge!(BATCH_BYTES)
 }
 
-/// It has written them, or given up.
-pub(crate) fn batch_bytes_let_go(n_bytes: usize) {
-    gauge!(BATCH_BYTES).decrement(n_bytes as f64);
+/// Bytes that the rooms' windows hold.
+pub(crate) fn window_bytes() -> Gauge {
+    gauge!(WINDOW_BYTES)
 }
 
 /// A conversation is followed.

@@ -183,6 +183,7 @@ impl Drop for Room {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::Budget;
     use crate::lobby::JoinError;
     use crate::testing::{HERE, Stage, actor, until_head};
 
@@ -256,7 +257,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_empty_room_lingers_and_closes() {
-        let (window, seat) = watch::channel(Window::new(HERE, 8));
+        let (window, seat) = watch::channel(Window::new(HERE, 8, &Budget::new(1 << 20, ::metrics::Gauge::noop())));
         let linger = Duration::from_secs(30);
         let begun = tokio::time::Instant::now();
         let deserted = Room::deserted(&window, linger);

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use natter_edge::config::EdgeConfig;
 use natter_host::cli::HostConfig;
-use natter_host::nats::NatsConfig;
 use natter_keys::config::TokenConfig;
+use natter_log_nats::NatsConfig;
 
 /// What the program can be told.
 #[derive(Debug, clap::Parser)]

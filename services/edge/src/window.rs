@@ -1,16 +1,22 @@
 //! The last frames of a room, each encoded once for everybody who looks.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use natter_model::event::{Body, Entry, Signal};
 use natter_model::id::{AccountId, ConversationId, MessageId, Position};
 use tokio::time::Instant;
 
 use crate::actions::Target;
+use crate::budget::{Budget, Held};
 use crate::frame::{Frame, Kind};
 
 /// Bytes of frames a window keeps at most, whatever their number.
 const MAX_BYTES: usize = 1 << 20;
+
+/// Frames that a window keeps even if all windows together hold too much: those who are there have the time to take what
+/// comes at once, without a look into the log.
+const LEAST_FRAMES: usize = 16;
 
 /// Counts the frames of one room, signals included. Means nothing outside of this process.
 pub(crate) type Tick = u64;
@@ -22,7 +28,7 @@ pub(crate) struct Window {
     max_frames: usize,
     state: State,
     frames: VecDeque<Frame>,
-    n_bytes: usize,
+    held: Held,
     first: Tick,
     opened_at: Instant,
     floor: Position,
@@ -57,14 +63,15 @@ pub(crate) enum Lookup {
 }
 
 impl Window {
-    /// A window that waits for its head. Keeps at most `max_frames`, and at most 1 MiB.
-    pub(crate) fn new(conversation: ConversationId, max_frames: usize) -> Self {
+    /// A window that waits for its head. Keeps at most `max_frames`, at most 1 MiB, and few while the budget of all
+    /// windows is used up.
+    pub(crate) fn new(conversation: ConversationId, max_frames: usize, of_all: &Arc<Budget>) -> Self {
         Self {
             conversation,
             max_frames,
             state: State::Opening,
             frames: VecDeque::new(),
-            n_bytes: 0,
+            held: of_all.hold(0),
             first: 0,
             opened_at: Instant::now(),
             floor: Position::START,
@@ -133,7 +140,7 @@ impl Window {
             // Also those who had got everything are behind now.
             self.first = self.end() + 1;
             self.frames.clear();
-            self.n_bytes = 0;
+            self.held.give_back(self.held.n_bytes());
             (self.floor, self.head) = (head, head);
         }
     }
@@ -216,14 +223,21 @@ impl Window {
     }
 
     fn push_frame(&mut self, frame: Frame) {
-        self.n_bytes += frame.text.len();
+        self.held.take(frame.text.len());
         self.frames.push_back(frame);
-        while self.frames.len() > self.max_frames || self.n_bytes > MAX_BYTES {
+        while self.holds_too_much() {
             let Some(gone) = self.frames.pop_front() else { break };
-            self.n_bytes -= gone.text.len();
+            self.held.give_back(gone.text.len());
             self.first += 1;
             self.floor = gone.position;
         }
+    }
+
+    fn holds_too_much(&self) -> bool {
+        let n_frames = self.frames.len();
+        n_frames > self.max_frames
+            || self.held.n_bytes() > MAX_BYTES
+            || n_frames > LEAST_FRAMES && self.held.budget().is_used_up()
     }
 }
 

@@ -11,10 +11,10 @@ use clap::{Args, Parser, Subcommand};
 use natter_edge::config::dialect::Dialect;
 use natter_edge::config::limits::LimitsConfig;
 use natter_host::cli::HostConfig;
-use natter_host::nats::NatsConfig;
 use natter_host::secret::Secret;
 use natter_host::telemetry::TelemetryConfig;
 use natter_keys::config::TokenConfig;
+use natter_log_nats::NatsConfig;
 
 use self::import::ImportConfig;
 use self::mirror::MirrorConfig;

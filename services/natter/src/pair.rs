@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::bail;
 use natter_host::exit::Misconfigured;
-use natter_host::nats::NatsConfig;
 use natter_log::embedded::Embedded;
 use natter_log::mend::Mend;
 use natter_log::port::{Backlog, LogError};
@@ -23,12 +22,6 @@ use crate::folder::{DataFolder, FolderLock};
 
 /// Longest wait for NATS and its stream.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-/// How to get into NATS as this user of it.
-pub(crate) fn access(config: &NatsConfig, user: &'static str) -> Result<Access, Misconfigured> {
-    let access = Access::at(config.url.expose(), user).roots(config.roots()?);
-    access.seed(config.seed()?).map_err(|error| config.seed_refused(error))
-}
 
 /// The log and the store of one deployment, in either shape.
 pub(crate) struct Pair {
@@ -50,7 +43,7 @@ impl Pair {
     /// The same, as another user of NATS.
     pub(crate) async fn open_as(config: &PairConfig, user: &'static str) -> anyhow::Result<Self> {
         match &config.persistence_database_url {
-            Some(url) => Self::of_servers(access(&config.nats, user)?, url.expose()).await,
+            Some(url) => Self::of_servers(config.nats.access(user)?, url.expose()).await,
             None => Self::of_folder(&DataFolder::open(&config.data)?, None).await,
         }
     }

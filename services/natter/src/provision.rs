@@ -6,7 +6,6 @@ use natter_log_nats::{Outcome, ProvisionError, StreamSettings, provision};
 use natter_model::id::Position;
 
 use crate::cli::ProvisionConfig;
-use crate::pair::access;
 
 pub(crate) async fn run(config: &ProvisionConfig) -> anyhow::Result<()> {
     telemetry::init(&config.telemetry.clone().or_filter("warn"))?;
@@ -15,7 +14,7 @@ pub(crate) async fn run(config: &ProvisionConfig) -> anyhow::Result<()> {
         first_sequence: Position::new(config.first_sequence),
         ..StreamSettings::default()
     };
-    let done = provision(&access(&config.nats, "provision")?, &settings).await.map_err(explain)?;
+    let done = provision(&config.nats.access("provision")?, &settings).await.map_err(explain)?;
     println!("The stream CHAT {}, the consumer persistence {}.", what(done.stream), what(done.consumer));
     Ok(())
 }

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 
 use natter_host::cli::HostConfig;
-use natter_host::nats::NatsConfig;
 use natter_host::secret::Secret;
+use natter_log_nats::NatsConfig;
 
 /// What the program can be told.
 #[derive(Debug, Clone, clap::Parser)]

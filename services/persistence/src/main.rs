@@ -13,7 +13,7 @@ use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
 use natter_host::{cli, metrics, probe, telemetry};
 use natter_log::port::Backlog as _;
-use natter_log_nats::{Access, JetStream, State};
+use natter_log_nats::JetStream;
 use natter_persistence::config::PersistenceConfig;
 use natter_persistence::fold::Fold;
 use natter_persistence::history::History;
@@ -42,10 +42,7 @@ async fn run(config: &PersistenceConfig) -> anyhow::Result<()> {
     let store = PgMessages::connect_lazy(config.database_url.expose())
         .map_err(|error| Misconfigured::new("PERSISTENCE_DATABASE_URL", error))?;
     let store = Arc::new(store);
-    let access = Access::at(config.nats.url.expose(), "persistence").roots(config.nats.roots()?);
-    let access = access.seed(config.nats.seed()?).map_err(|error| config.nats.seed_refused(error))?;
-    let log = JetStream::connect(&access).await;
-    let log = Arc::new(log.map_err(|error| Misconfigured::new("NATS_URL", error))?);
+    let log = Arc::new(config.nats.connect("persistence").await?);
     let lifecycle = Lifecycle::from_signals(config.host.drain()).context("listening to signals")?;
     let readiness = Readiness::new(&[NATS, POSTGRES], lifecycle.drain());
     let grpc = GrpcListener::bind("PERSISTENCE_LISTEN", config.listen).await?;
@@ -72,9 +69,6 @@ async fn run(config: &PersistenceConfig) -> anyhow::Result<()> {
 
 /// The stream and its consumer are there.
 async fn reach(log: &JetStream) -> Result<(), String> {
-    let state = *log.state().borrow();
-    match state {
-        State::Ready => log.floor().await.map(drop).map_err(|error| error.to_string()),
-        waiting => Err(waiting.to_string()),
-    }
+    log.state().borrow().is_ready().map_err(|waiting| waiting.to_string())?;
+    log.floor().await.map(drop).map_err(|error| error.to_string())
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use natter_host::cli::HostConfig;
 use natter_host::exit::Misconfigured;
-use natter_host::nats::NatsConfig;
 use natter_host::secret::{Secret, read_file};
+use natter_log_nats::NatsConfig;
 
 use crate::layer::config::{ClientCertificate, LayerConfig, LayerKind, Serializer};
 

@@ -14,7 +14,7 @@ use natter_host::peer::Peer;
 use natter_host::readiness::Readiness;
 use natter_host::{cli, metrics, probe, telemetry};
 use natter_log::port::LogError;
-use natter_log_nats::{Access, JetStream, State};
+use natter_log_nats::JetStream;
 use natter_model::id::ConversationId;
 use natter_proto::v1::{authz_server, messages_server};
 use natter_redis_adapter::bridge::Bridge;
@@ -47,10 +47,7 @@ async fn run(config: &AdapterConfig) -> anyhow::Result<()> {
     let channels = config.channels.layer()?;
     let authz = Peer::new("AUTHZ_URL", &config.authz_url, authz_server::SERVICE_NAME)?;
     let persistence = Peer::new("PERSISTENCE_URL", &config.persistence_url, messages_server::SERVICE_NAME)?;
-    let access = Access::at(config.nats.url.expose(), "redis-adapter").roots(config.nats.roots()?);
-    let access = access.seed(config.nats.seed()?).map_err(|error| config.nats.seed_refused(error))?;
-    let log = JetStream::connect(&access).await;
-    let log = Arc::new(log.map_err(|error| Misconfigured::new("NATS_URL", error))?);
+    let log = Arc::new(config.nats.connect("redis-adapter").await?);
     let (layer, inbox) = Layer::open(&channels).map_err(|error| Misconfigured::new("REDIS_URLS", error))?;
 
     let lifecycle = Lifecycle::from_signals(config.host.drain()).context("listening to signals")?;
@@ -63,13 +60,7 @@ async fn run(config: &AdapterConfig) -> anyhow::Result<()> {
     lifecycle
         .run(async |drain, tasks| {
             let (link, ready) = (log.state(), readiness.clone());
-            tasks.spawn(async move {
-                let is_met = async || match *link.borrow() {
-                    State::Ready => Ok(()),
-                    waiting => Err(waiting),
-                };
-                ready.watch(NATS, is_met).await;
-            });
+            tasks.spawn(async move { ready.watch(NATS, async || link.borrow().is_ready()).await });
             let Some(first) = Box::pin(check(&log, &persistence, &readiness, &drain)).await? else { return Ok(()) };
             let (watched, ready) = (layer.clone(), readiness.clone());
             tasks.spawn(async move { ready.watch(REDIS, async || watched.position().await.map(drop)).await });

@@ -5,9 +5,17 @@ use crate::testing::{HERE, account, actor, entry, posted, relayed};
 use natter_model::event::{Origin, SignalBody};
 
 fn open_at(head: u64, max_frames: usize) -> Window {
-    let mut window = Window::new(HERE, max_frames);
+    open_within(&budget(usize::MAX), head, max_frames)
+}
+
+fn open_within(of_all: &Arc<Budget>, head: u64, max_frames: usize) -> Window {
+    let mut window = Window::new(HERE, max_frames, of_all);
     window.open(Position::new(head));
     window
+}
+
+fn budget(n_bytes: usize) -> Arc<Budget> {
+    Budget::new(n_bytes, metrics::Gauge::noop())
 }
 
 fn positions(window: &Window, tick: Tick) -> Option<Vec<u64>> {
@@ -40,6 +48,26 @@ fn a_removal_outlives_its_frame() {
     assert!(window.has_removed(ana.id, Position::new(11)));
     assert!(!window.has_removed(ana.id, Position::new(12)), "let in again behind it");
     assert!(!window.has_removed(bob.id, Position::START));
+}
+
+#[test]
+fn few_frames_are_kept_while_all_windows_hold_too_much() {
+    let ana = actor(2, "ana");
+    let of_all = budget(1 << 20);
+    let mut window = open_within(&of_all, 0, 100);
+    let says = |window: &mut Window, positions: std::ops::RangeInclusive<u64>| {
+        positions.for_each(|position| window.push(&entry(position, position - 1, &ana, posted("x"))));
+    };
+    says(&mut window, 1..=50);
+    assert_eq!(window.floor(), Position::START);
+    let elsewhere = of_all.hold(1 << 20);
+    says(&mut window, 51..=51);
+    assert_eq!((window.floor().get(), window.head().get()), (35, 51));
+    drop(elsewhere);
+    says(&mut window, 52..=60);
+    assert_eq!((window.floor().get(), window.head().get()), (35, 60));
+    drop(window);
+    assert_eq!(of_all.free(), 1 << 20);
 }
 
 #[test]

@@ -4,8 +4,11 @@ use std::fmt;
 use std::fs::File;
 use std::path::PathBuf;
 
-use crate::exit::Misconfigured;
-use crate::secret::{Secret, read_file};
+use natter_host::exit::Misconfigured;
+use natter_host::secret::{Secret, read_file};
+
+use crate::access::Access;
+use crate::jetstream::JetStream;
 
 /// Where NATS is, and who this program is there.
 #[derive(Debug, Clone, clap::Args)]
@@ -26,8 +29,19 @@ pub struct NatsConfig {
 }
 
 impl NatsConfig {
+    /// The log in it. Returns at once, and connects from then on. `client` is as in [`Access::at`].
+    pub async fn connect(&self, client: &'static str) -> Result<JetStream, Misconfigured> {
+        JetStream::connect(&self.access(client)?).await.map_err(|error| Misconfigured::new("NATS_URL", error))
+    }
+
+    /// How this client gets into it, with a seed and certificates that can be read.
+    pub fn access(&self, client: &'static str) -> Result<Access, Misconfigured> {
+        let access = Access::at(self.url.expose(), client).roots(self.roots()?);
+        access.seed(self.seed()?).map_err(|error| self.seed_refused(error))
+    }
+
     /// The seed, if one is given.
-    pub fn seed(&self) -> Result<Option<String>, Misconfigured> {
+    fn seed(&self) -> Result<Option<String>, Misconfigured> {
         if let Some(seed) = &self.nkey {
             return Ok(Some(seed.expose().to_owned()));
         }
@@ -36,13 +50,13 @@ impl NatsConfig {
     }
 
     /// The seed was given, and is no good.
-    pub fn seed_refused(&self, why: impl fmt::Display) -> Misconfigured {
+    fn seed_refused(&self, why: impl fmt::Display) -> Misconfigured {
         let setting = if self.nkey.is_some() { "NATS_NKEY" } else { "NATS_NKEY_FILE" };
         Misconfigured::new(setting, format!("{why}; `deploy/make-secrets` makes good ones"))
     }
 
     /// The file with the certificates, which can be read.
-    pub fn roots(&self) -> Result<Option<PathBuf>, Misconfigured> {
+    fn roots(&self) -> Result<Option<PathBuf>, Misconfigured> {
         if let Some(path) = &self.ca_file {
             File::open(path).map_err(|error| {
                 let trouble = format!("cannot read {}: {error}; name a readable file", path.display());
