@@ -66,7 +66,9 @@ pub struct Posted {
     pub touched_seq: Position,
 }
 
-/// How far somebody has read a conversation. Of two marks with one key the greater one counts.
+/// How far somebody has read a conversation. Of two marks with one key the greater one counts: another system's ids, too,
+/// are in the order in which its messages were said. Else the end of a conversation may take with it the mark that had
+/// hidden a lower one at a later message.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReadMark {
     /// Where.

@@ -13,8 +13,8 @@ use super::chatter::{account, at, conversation, message};
 use super::logs::{ROUND, deliveries};
 use crate::messages::Message;
 
-/// From this id on lie the messages that only the other system has.
-pub(super) const BYGONE: u64 = 900;
+/// From this id on lie the messages that only the other system has: said before those that it relays.
+pub(super) const BYGONE: u64 = 10;
 const N_BYGONES: u64 = 6;
 
 /// Where a message was said that only the other system has.

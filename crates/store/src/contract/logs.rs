@@ -12,6 +12,9 @@ use super::chatter::{account, conversation, deleted, edited, entry_in, message, 
 /// Ids from here on are positions; those below were given by another system.
 const FIRST: u64 = 1_000;
 
+/// The other system gives ids in order, and relays what gets an id from here on.
+const RELAYED: u64 = 100;
+
 /// The log of [`log`] is one of several of this length.
 pub(super) const ROUND: u64 = 10_000;
 
@@ -48,7 +51,7 @@ pub fn log(length: usize) -> impl Strategy<Value = Vec<Entry>> {
                     log.push(again);
                     continue;
                 }
-                6..8 => relayed(1 + number, &format!(" relayed at {position}")),
+                6..8 => relayed(RELAYED + number, &format!(" relayed at {position}")),
                 4..6 => posted(&format!(" said at {position}\n")),
                 8..12 => edited(id, &format!("edited at {position}")),
                 12..14 => deleted(id),
