@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use tonic::Status;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 use tonic_health::ServingStatus;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::calls::Calls;
 use crate::exit::Misconfigured;
 
 /// Longest wait for a connection.
@@ -21,7 +22,7 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A service, connected as soon as it is asked something, and again whenever the line has broken.
 #[derive(Debug, Clone)]
 pub struct Peer {
-    channel: Channel,
+    calls: Calls,
     service: &'static str,
 }
 
@@ -43,18 +44,18 @@ impl Peer {
             .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
             .keep_alive_while_idle(true)
             .connect_lazy();
-        Ok(Self { channel, service })
+        Ok(Self { calls: channel.into(), service })
     }
 
     /// Leads to the service. Each call has a deadline of five seconds.
-    pub fn channel(&self) -> Channel {
-        self.channel.clone()
+    pub fn calls(&self) -> Calls {
+        self.calls.clone()
     }
 
     /// Does the service say that it can do its work?
     pub async fn check(&self) -> Result<(), String> {
         let question = HealthCheckRequest { service: self.service.to_owned() };
-        let answer = HealthClient::new(self.channel()).check(question).await.map_err(|status| told(&status))?;
+        let answer = HealthClient::new(self.calls()).check(question).await.map_err(|status| told(&status))?;
         if answer.into_inner().status == ServingStatus::Serving as i32 {
             Ok(())
         } else {

@@ -62,12 +62,8 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
 
     let lifecycle = Lifecycle::from_signals(settings.host.drain()).context("listening to signals")?;
     let readiness = Readiness::new(&[NATS, AUTHZ, RIGHTS, PERSISTENCE, KEYS], lifecycle.drain());
-    let ports = Ports {
-        log: log.clone(),
-        authz: authz.channel(),
-        messages: persistence.channel(),
-        tokens: good_tokens.clone(),
-    };
+    let ports =
+        Ports { log: log.clone(), authz: authz.calls(), messages: persistence.calls(), tokens: good_tokens.clone() };
     let edge = Edge::bind(settings.edge, ports).await.map_err(refused)?;
     let ops = Ops::bind("EDGE_OPS_LISTEN", settings.ops_listen).await?;
     Addresses { listen: edge.address(), ops: Some(ops.address()) }.announce(&settings.host)?;
@@ -101,7 +97,7 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
                 let is_met = async || {
                     persistence.check().await?;
                     // A log that is behind the store has lost its tail: this edge has not seen it, the store has.
-                    log.expect_at_least(highest::ask(persistence.channel()).await?);
+                    log.expect_at_least(highest::ask(persistence.calls()).await?);
                     Ok::<_, String>(())
                 };
                 ready.wait_for(PERSISTENCE, is_met).await;

@@ -76,7 +76,7 @@ async fn run(config: &AdapterConfig) -> anyhow::Result<()> {
             let (asked, ready) = (authz.clone(), readiness.clone());
             // Only waited for at the start: later what is heard waits until it is back.
             tasks.spawn(async move { ready.wait_for(AUTHZ, async || asked.check().await).await });
-            let bridge = Bridge::new(log, authz.channel(), (layer, inbox), &channels, first);
+            let bridge = Bridge::new(log, authz.calls(), (layer, inbox), &channels, first);
             let (begun, ready) = (bridge.has_begun(), readiness.clone());
             tasks.spawn(drain.clone().run_until_cancelled_owned(async move {
                 begun.await;
@@ -102,7 +102,7 @@ async fn check(
     let (first, highest) = (Cell::new(None), Cell::new(None));
     let ask = async || {
         persistence.check().await?;
-        highest.set(Some(start::highest_of_django(persistence.channel()).await?));
+        highest.set(Some(start::highest_of_django(persistence.calls()).await?));
         Ok::<_, String>(())
     };
     readiness.wait_for(PERSISTENCE, ask).await;

@@ -122,7 +122,7 @@ impl Scene {
         let running = runtime.spawn(async move {
             let log = Arc::new(JetStream::connect(&access).await.unwrap());
             let opened = Layer::open(&config).unwrap();
-            let bridge = Bridge::new(log, authz.channel(), opened, &config, conversation(FIRST));
+            let bridge = Bridge::new(log, authz.calls(), opened, &config, conversation(FIRST));
             begun.send((bridge.has_begun(), bridge.has_overlap())).unwrap_or_else(|_| panic!("the test waits"));
             let tasks = TaskTracker::new();
             Box::pin(bridge.run(drained, &tasks)).await;
