@@ -1,22 +1,63 @@
-//! The way to a service, for its generated client.
+//! The way to a service, for its generated client: each call goes to one of the service's addresses.
 
+mod keeper;
+mod line;
+mod lines;
+mod metrics;
+mod unsent;
+
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use http_body_util::{BodyExt as _, Full};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
 use tonic::transport::Channel;
+use tonic::{Status, TimeoutExpired};
 use tower::{BoxError, Service};
 
-/// Leads to a service. Cheap to clone; all clones share their connections.
+pub(crate) use keeper::{Resolve, Target};
+use lines::{Known, Lines};
+
+/// Longest wait for an answer. A password hash takes up to a second on a busy machine.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Leads to a service. Each call has a deadline of five seconds, and goes to another address than the one before. One that
+/// could not be sent goes on to the next address. Cheap to clone; all clones share their connections.
+///
+/// A request is held as a whole until it is answered: a stream of requests would be sent at its end only.
 #[derive(Debug, Clone)]
-pub struct Calls {
-    channel: Channel,
+pub struct Calls(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    lines: Lines,
+    service: &'static str,
+    /// Ends with the last clone.
+    _keeper: Option<AbortOnDropHandle<()>>,
 }
 
 impl From<Channel> for Calls {
+    /// To one process, whatever stands behind the channel.
     fn from(channel: Channel) -> Self {
-        Self { channel }
+        Self(Arc::new(Inner { lines: Lines::one(channel), service: "in-process", _keeper: None }))
+    }
+}
+
+impl Calls {
+    /// To all addresses of the target. Needs a Tokio runtime.
+    pub(crate) fn balanced(target: Target, resolve: Resolve) -> Self {
+        let service = target.service;
+        metrics::describe(service);
+        let (found, known) = watch::channel(Known::Nothing);
+        let keeper = tokio::spawn(keeper::keep(target, resolve, found));
+        let keeper = Some(AbortOnDropHandle::new(keeper));
+        Self(Arc::new(Inner { lines: Lines::new(known), service, _keeper: keeper }))
     }
 }
 
@@ -31,10 +72,47 @@ impl Service<Request<Body>> for Calls {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let mut channel = self.channel.clone();
-        Box::pin(async move {
-            std::future::poll_fn(|context| channel.poll_ready(context)).await?;
-            Ok(channel.call(request).await?)
-        })
+        let inner = self.0.clone();
+        Box::pin(async move { inner.call(request).await })
     }
 }
+
+impl Inner {
+    async fn call(&self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        let deadline = Instant::now() + CALL_TIMEOUT;
+        let (head, body) = request.into_parts();
+        let body = timeout_at(deadline, body.collect()).await.map_err(|_| TimeoutExpired(()))??.to_bytes();
+        timeout_at(deadline, self.lines.known())
+            .await
+            .map_err(|_| TimeoutExpired(()))?
+            .map_err(|why| Status::unavailable(why.to_string()))?;
+        let mut tried = Vec::new();
+        let mut failure = BoxError::from(Status::unavailable("it has no addresses"));
+        while let Some(line) = self.lines.next(&tried) {
+            if !tried.is_empty() {
+                metrics::moved(self.service);
+            }
+            let request = Request::from_parts(head.clone(), Body::new(Full::new(body.clone())));
+            match timeout_at(deadline, line.call(request)).await {
+                Ok(Ok(response)) => return Ok(response),
+                Ok(Err(error)) if unsent::is_unsent(&*error) => failure = error,
+                Ok(Err(error)) => {
+                    if unsent::is_timeout(&*error) {
+                        line.doubt();
+                    }
+                    return Err(error);
+                }
+                Err(_) => {
+                    line.doubt();
+                    return Err(TimeoutExpired(()).into());
+                }
+            }
+            line.doubt();
+            tried.push(line);
+        }
+        Err(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -51,8 +51,9 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
     settings.edge.max_connections = open_files.connections(wanted);
     let keys = Keys::open(&settings.tokens, settings.tokens.signing_key()?.as_ref())?;
     let good_tokens = keys.tokens();
-    let authz = Peer::new("AUTHZ_URL", &settings.authz_url, authz_server::SERVICE_NAME)?;
-    let persistence = Peer::new("PERSISTENCE_URL", &settings.persistence_url, messages_server::SERVICE_NAME)?;
+    let authz = Peer::new("AUTHZ_URL", &settings.authz_url, authz_server::SERVICE_NAME, &settings.peers)?;
+    let persistence =
+        Peer::new("PERSISTENCE_URL", &settings.persistence_url, messages_server::SERVICE_NAME, &settings.peers)?;
     let nats = &settings.nats;
     let access = Access::at(nats.url.expose(), "edge").roots(nats.roots()?);
     let access = access.seed(nats.seed()?).map_err(|error| nats.seed_refused(error))?;

@@ -45,8 +45,9 @@ async fn run(config: &AdapterConfig) -> anyhow::Result<()> {
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let channels = config.channels.layer()?;
-    let authz = Peer::new("AUTHZ_URL", &config.authz_url, authz_server::SERVICE_NAME)?;
-    let persistence = Peer::new("PERSISTENCE_URL", &config.persistence_url, messages_server::SERVICE_NAME)?;
+    let authz = Peer::new("AUTHZ_URL", &config.authz_url, authz_server::SERVICE_NAME, &config.peers)?;
+    let persistence =
+        Peer::new("PERSISTENCE_URL", &config.persistence_url, messages_server::SERVICE_NAME, &config.peers)?;
     let access = Access::at(config.nats.url.expose(), "redis-adapter").roots(config.nats.roots()?);
     let access = access.seed(config.nats.seed()?).map_err(|error| config.nats.seed_refused(error))?;
     let log = JetStream::connect(&access).await;
