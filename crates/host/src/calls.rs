@@ -23,9 +23,13 @@ use tower::{BoxError, Service};
 
 pub(crate) use keeper::{Resolve, Target};
 use lines::{Known, Lines};
+use unsent::Unsent;
 
 /// Longest wait for an answer. A password hash takes up to a second on a busy machine.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections that may end under a call one after the other, before their addresses count as such that cannot be asked.
+const MAX_TURNS: usize = 4;
 
 /// Leads to a service. Each call has a deadline of five seconds, and goes to another address than the one before. One that
 /// could not be sent goes on to the next address. Cheap to clone; all clones share their connections.
@@ -82,33 +86,36 @@ impl Inner {
         let deadline = Instant::now() + CALL_TIMEOUT;
         let (head, body) = request.into_parts();
         let body = timeout_at(deadline, body.collect()).await.map_err(|_| TimeoutExpired(()))??.to_bytes();
-        timeout_at(deadline, self.lines.known())
-            .await
-            .map_err(|_| TimeoutExpired(()))?
-            .map_err(|why| Status::unavailable(why.to_string()))?;
-        let mut tried = Vec::new();
+        let known = timeout_at(deadline, self.lines.known()).await.map_err(|_| TimeoutExpired(()))?;
+        known.map_err(Status::unavailable)?;
+        let (mut tried, mut turns) = (Vec::new(), 0);
         let mut failure = BoxError::from(Status::unavailable("it has no addresses"));
         while let Some(line) = self.lines.next(&tried) {
-            if !tried.is_empty() {
+            if turns > 0 {
                 metrics::moved(self.service);
             }
+            turns += 1;
             let request = Request::from_parts(head.clone(), Body::new(Full::new(body.clone())));
-            match timeout_at(deadline, line.call(request)).await {
-                Ok(Ok(response)) => return Ok(response),
-                Ok(Err(error)) if unsent::is_unsent(&*error) => failure = error,
-                Ok(Err(error)) => {
+            let answer =
+                timeout_at(deadline, line.call(request)).await.unwrap_or_else(|_| Err(TimeoutExpired(()).into()));
+            let error = match answer {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            match Unsent::of(&*error) {
+                Some(Unsent::NoTurn) if turns < MAX_TURNS => {}
+                Some(_) => {
+                    line.doubt();
+                    tried.push(line);
+                }
+                None => {
                     if unsent::is_timeout(&*error) {
                         line.doubt();
                     }
                     return Err(error);
                 }
-                Err(_) => {
-                    line.doubt();
-                    return Err(TimeoutExpired(()).into());
-                }
             }
-            line.doubt();
-            tried.push(line);
+            failure = error;
         }
         Err(failure)
     }

@@ -6,14 +6,30 @@ use std::iter::successors;
 use h2::Reason;
 use tonic::{ConnectError, TimeoutExpired};
 
-/// No server has had the call, nor will: it may be sent again, whatever it asks for.
-pub(super) fn is_unsent(error: &(dyn Error + 'static)) -> bool {
-    causes(error).any(|cause| {
-        cause.is::<ConnectError>()
-            // It waited for a connection that ended before it was its turn.
-            || cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled)
-            || cause.downcast_ref::<h2::Error>().is_some_and(is_refused)
-    })
+/// Why no server has had the call, nor will: it may be sent again, whatever it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsent {
+    /// There is no way to the address.
+    NoConnection,
+    /// The connection ended before it was the call's turn; the address may well be good for another one.
+    NoTurn,
+}
+
+impl Unsent {
+    /// `None`: a server may have had it.
+    pub(super) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
+        causes(error).find_map(|cause| {
+            let has_waited = || cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+            let is_refused = || cause.downcast_ref::<h2::Error>().is_some_and(is_refused);
+            if cause.is::<ConnectError>() {
+                Some(Self::NoConnection)
+            } else if has_waited() || is_refused() {
+                Some(Self::NoTurn)
+            } else {
+                None
+            }
+        })
+    }
 }
 
 /// There was no answer in time.
