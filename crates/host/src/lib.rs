@@ -17,3 +17,4 @@ pub mod probe;
 pub mod readiness;
 pub mod secret;
 pub mod telemetry;
+pub mod traces;

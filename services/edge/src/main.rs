@@ -15,6 +15,7 @@ use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::peer::Peer;
 use natter_host::readiness::Readiness;
+use natter_host::traces::Traces;
 use natter_host::{cli, listen, metrics, probe, telemetry};
 use natter_keys::Keys;
 use natter_log::port::Log as _;
@@ -44,7 +45,8 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
     if settings.host.probe {
         return probe::ask(settings.ops_listen);
     }
-    telemetry::init(&settings.host.telemetry)?;
+    let traces = Traces::open("natter-edge", &settings.host.traces)?;
+    telemetry::init_with(&settings.host.telemetry, &traces)?;
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let wanted = settings.edge.max_connections;

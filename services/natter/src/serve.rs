@@ -15,6 +15,7 @@ use natter_host::lifecycle::Lifecycle;
 use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
+use natter_host::traces::Traces;
 use natter_host::{listen, metrics, probe, telemetry};
 use natter_identity::minter::{Lifetimes, Minter};
 use natter_keys::Keys;
@@ -55,7 +56,8 @@ pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<(
         let unset = || Misconfigured::new("NATTER_OPS_LISTEN", "is not set; without it nobody can ask");
         return probe::ask(config.ops_listen.ok_or_else(unset)?);
     }
-    telemetry::init(&config.host.telemetry.clone().or_filter("warn"))?;
+    let traces = Traces::open("natter", &config.host.traces)?;
+    telemetry::init_with(&config.host.telemetry.clone().or_filter("warn"), &traces)?;
     let open_files = OpenFiles::raise();
     // Before anybody describes what they count.
     let metrics = config.ops_listen.map(|_| metrics::install()).transpose()?;

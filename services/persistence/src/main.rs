@@ -11,6 +11,7 @@ use natter_host::lifecycle::Lifecycle;
 use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
+use natter_host::traces::Traces;
 use natter_host::{cli, metrics, probe, telemetry};
 use natter_log::port::Backlog as _;
 use natter_log_nats::{Access, JetStream, State};
@@ -36,7 +37,8 @@ async fn run(config: &PersistenceConfig) -> anyhow::Result<()> {
     if config.host.probe {
         return probe::ask(config.ops_listen);
     }
-    telemetry::init(&config.host.telemetry)?;
+    let traces = Traces::open("natter-persistence", &config.host.traces)?;
+    telemetry::init_with(&config.host.telemetry, &traces)?;
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let store = PgMessages::connect_lazy(config.database_url.expose())

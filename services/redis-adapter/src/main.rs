@@ -12,6 +12,7 @@ use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::peer::Peer;
 use natter_host::readiness::Readiness;
+use natter_host::traces::Traces;
 use natter_host::{cli, metrics, probe, telemetry};
 use natter_log::port::LogError;
 use natter_log_nats::{Access, JetStream, State};
@@ -41,7 +42,8 @@ async fn run(config: &AdapterConfig) -> anyhow::Result<()> {
     if config.host.probe {
         return probe::ask(config.ops_listen);
     }
-    telemetry::init(&config.host.telemetry)?;
+    let traces = Traces::open("natter-redis-adapter", &config.host.traces)?;
+    telemetry::init_with(&config.host.telemetry, &traces)?;
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let channels = config.channels.layer()?;
