@@ -21,6 +21,7 @@ use tonic::transport::Channel;
 use tonic::{Status, TimeoutExpired};
 use tower::{BoxError, Service};
 
+use crate::traces;
 pub(crate) use keeper::{Resolve, Target};
 use lines::{Known, Lines};
 use unsent::Unsent;
@@ -75,9 +76,11 @@ impl Service<Request<Body>> for Calls {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let inner = self.0.clone();
-        Box::pin(async move { inner.call(request).await })
+        let span = traces::calls::calling(&mut request);
+        let answered = async move { inner.call(request).await };
+        Box::pin(traces::calls::within(span, answered))
     }
 }
 
