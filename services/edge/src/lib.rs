@@ -27,6 +27,7 @@ mod past;
 mod persistence;
 mod pulse;
 mod reader;
+mod request_span;
 mod resend;
 mod rest;
 mod retry;

@@ -176,7 +176,7 @@ impl Scene {
             let Some(last) = page.last() else { break };
             after = last.position();
             entries.extend(page.into_iter().filter_map(|delivery| match delivery {
-                Delivery::Entry(entry) if entry.event.origin == Origin::Channels => Some(entry),
+                Delivery::Entry(entry, _) if entry.event.origin == Origin::Channels => Some(entry),
                 _ => None,
             }));
         }
