@@ -67,14 +67,7 @@ impl Line {
 
     /// A call went wrong: others are better until it says again that it can do its work.
     pub(super) fn doubt(&self) {
-        let was_ready = self.condition.send_if_modified(|condition| {
-            let was_ready = *condition == Condition::Ready;
-            if was_ready {
-                *condition = Condition::Unknown;
-            }
-            was_ready
-        });
-        if was_ready {
+        if self.is_ready_no_more() {
             self.doubted.notify_one();
         }
     }
@@ -87,7 +80,9 @@ impl Line {
             loop {
                 match self.listen(service, &mut backoff).await {
                     // It may be ending, or only its connection has become old: the next question tells.
-                    Ok(()) => self.doubt(),
+                    Ok(()) => {
+                        self.is_ready_no_more();
+                    }
                     Err(error) => {
                         if self.condition.send_replace(Condition::Unreachable) != Condition::Unreachable {
                             info!(peer = service, %address, error, "an address cannot be reached");
@@ -131,6 +126,17 @@ impl Line {
                 }
             }
         }
+    }
+
+    /// Whether it was ready until now.
+    fn is_ready_no_more(&self) -> bool {
+        self.condition.send_if_modified(|condition| {
+            let was_ready = *condition == Condition::Ready;
+            if was_ready {
+                *condition = Condition::Unknown;
+            }
+            was_ready
+        })
     }
 }
 
