@@ -42,7 +42,8 @@ pub struct Calls(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     lines: Lines,
-    service: &'static str,
+    /// What moved calls are counted under.
+    service: Option<&'static str>,
     /// Ends with the last clone.
     _keeper: Option<AbortOnDropHandle<()>>,
 }
@@ -50,7 +51,7 @@ struct Inner {
 impl From<Channel> for Calls {
     /// To one process, whatever stands behind the channel.
     fn from(channel: Channel) -> Self {
-        Self(Arc::new(Inner { lines: Lines::one(channel), service: "in-process", _keeper: None }))
+        Self(Arc::new(Inner { lines: Lines::one(channel), service: None, _keeper: None }))
     }
 }
 
@@ -62,7 +63,7 @@ impl Calls {
         let (found, known) = watch::channel(Known::Nothing);
         let keeper = tokio::spawn(keeper::keep(target, resolve, found));
         let keeper = Some(AbortOnDropHandle::new(keeper));
-        Self(Arc::new(Inner { lines: Lines::new(known), service, _keeper: keeper }))
+        Self(Arc::new(Inner { lines: Lines::new(known), service: Some(service), _keeper: keeper }))
     }
 }
 
@@ -94,8 +95,8 @@ impl Inner {
         let (mut tried, mut turns) = (Vec::new(), 0);
         let mut failure = BoxError::from(Status::unavailable("it has no addresses"));
         while let Some(line) = self.lines.next(&tried) {
-            if turns > 0 {
-                metrics::moved(self.service);
+            if let (Some(service), 1..) = (self.service, turns) {
+                metrics::moved(service);
             }
             turns += 1;
             let request = Request::from_parts(head.clone(), Body::new(Full::new(body.clone())));

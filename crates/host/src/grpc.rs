@@ -1,6 +1,7 @@
 //! Serving gRPC: a listener with the standard health service, which tells the program's real readiness.
 
 mod connection;
+mod counted;
 
 use std::convert::Infallible;
 use std::io;
@@ -23,6 +24,8 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tower::Service;
 use tracing::debug;
+
+use counted::Counted;
 
 use crate::exit::Misconfigured;
 use crate::listen;
@@ -131,7 +134,7 @@ pub async fn serve<S, C>(
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (reporter, health) = tonic_health::server::health_reporter();
-    let routes = Routes::new(service).add_service(health).prepare();
+    let routes = Routes::new(Counted::new(service)).add_service(health).prepare();
     let mut serving = pin!(take_in(incoming, &routes, age, &drain));
     tokio::select! {
         () = &mut serving => {}

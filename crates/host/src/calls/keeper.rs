@@ -1,6 +1,7 @@
 //! Keeps a service's addresses as its name has them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -107,13 +108,12 @@ fn update(followed: &mut Followed, addresses: &[SocketAddr], target: &Target, lo
     let n_gone = n_before - followed.len();
     let n_kept = followed.len();
     for &address in addresses {
-        if !followed.contains_key(&address) {
-            match target.channel(address) {
-                Ok(channel) => {
-                    followed.insert(address, begin(address, target.service, channel, Arc::clone(lost)));
-                }
-                Err(error) => warn!(peer = target.service, %address, %error, "the address cannot be used"),
+        let Entry::Vacant(place) = followed.entry(address) else { continue };
+        match target.channel(address) {
+            Ok(channel) => {
+                place.insert(begin(address, target.service, channel, Arc::clone(lost)));
             }
+            Err(error) => warn!(peer = target.service, %address, %error, "the address cannot be used"),
         }
     }
     let n_new = followed.len() - n_kept;

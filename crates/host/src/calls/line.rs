@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time;
+use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
 use tonic::transport::Channel;
@@ -16,6 +17,7 @@ use tracing::info;
 
 use super::CALL_TIMEOUT;
 use super::metrics::Counted;
+use super::unsent::Unsent;
 use crate::backoff::Backoff;
 use crate::peer::told;
 
@@ -65,14 +67,7 @@ impl Line {
 
     /// A call went wrong: others are better until it says again that it can do its work.
     pub(super) fn doubt(&self) {
-        let was_ready = self.condition.send_if_modified(|condition| {
-            let was_ready = *condition == Condition::Ready;
-            if was_ready {
-                *condition = Condition::Unknown;
-            }
-            was_ready
-        });
-        if was_ready {
+        if self.is_ready_no_more() {
             self.doubted.notify_one();
         }
     }
@@ -85,7 +80,9 @@ impl Line {
             loop {
                 match self.listen(service, &mut backoff).await {
                     // It may be ending, or only its connection has become old: the next question tells.
-                    Ok(()) => self.doubt(),
+                    Ok(()) => {
+                        self.is_ready_no_more();
+                    }
                     Err(error) => {
                         if self.condition.send_replace(Condition::Unreachable) != Condition::Unreachable {
                             info!(peer = service, %address, error, "an address cannot be reached");
@@ -104,12 +101,16 @@ impl Line {
         let question = HealthCheckRequest { service: service.to_owned() };
         let mut health = HealthClient::new(self.channel.clone());
         let beginning = async {
-            let mut answers = health.watch(question).await.map_err(|status| told(&status))?.into_inner();
-            let first = answers.message().await.map_err(|status| told(&status))?;
-            Ok::<_, String>((first.ok_or("it tells nothing of its health")?, answers))
+            let mut answers = health.watch(question).await?.into_inner();
+            Ok::<_, Status>((answers.message().await?, answers))
         };
-        let beginning = time::timeout(CALL_TIMEOUT, beginning).await;
-        let (mut answer, mut answers) = beginning.map_err(|_| "no answer".to_owned())??;
+        let (mut answer, mut answers) = match time::timeout(CALL_TIMEOUT, beginning).await {
+            Ok(Ok((Some(answer), answers))) => (answer, answers),
+            Ok(Ok((None, _))) => return Err("it tells nothing of its health".to_owned()),
+            Ok(Err(status)) if Unsent::of(&status) == Some(Unsent::NoTurn) => return Ok(()),
+            Ok(Err(status)) => return Err(told(&status)),
+            Err(_) => return Err("no answer".to_owned()),
+        };
         backoff.reset();
         loop {
             let is_ready = answer.status == ServingStatus::Serving as i32;
@@ -125,6 +126,17 @@ impl Line {
                 }
             }
         }
+    }
+
+    /// Whether it was ready until now.
+    fn is_ready_no_more(&self) -> bool {
+        self.condition.send_if_modified(|condition| {
+            let was_ready = *condition == Condition::Ready;
+            if was_ready {
+                *condition = Condition::Unknown;
+            }
+            was_ready
+        })
     }
 }
 

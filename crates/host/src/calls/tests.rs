@@ -272,6 +272,9 @@ async fn one_that_did_not_answer_in_time_has_to_say_first_that_all_is_well() {
     assert!(calls.clone().oneshot(request).await.is_err());
     assert_eq!(calls.0.lines.count(line::Condition::Ready), 1);
     has(&calls, 2, line::Condition::Ready).await;
+    // It was doubted once, and is not again and again.
+    let doubted_again = has(&calls, 1, line::Condition::Ready);
+    timeout(Duration::from_secs(2), doubted_again).await.unwrap_err();
     assert_even(shares(&calls, [&one, &two]).await);
 }
 
