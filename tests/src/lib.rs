@@ -4,6 +4,7 @@
 //! value that stands for it, also when a test panics or its process dies.
 
 pub mod client;
+pub mod collector;
 pub mod deployment;
 pub mod django;
 pub mod faults;

@@ -9,6 +9,7 @@ use clap::{Command, Parser};
 
 use crate::exit;
 use crate::telemetry::TelemetryConfig;
+use crate::traces::TracesConfig;
 
 /// Settings that every service has.
 #[derive(Debug, Clone, clap::Args)]
@@ -16,6 +17,9 @@ pub struct HostConfig {
     /// How and what to log.
     #[command(flatten)]
     pub telemetry: TelemetryConfig,
+    /// Where traces go.
+    #[command(flatten)]
+    pub traces: TracesConfig,
     /// Seconds that work in hand gets to finish after SIGTERM. Below the 30 that Kubernetes waits before it kills.
     #[arg(long, env = "DRAIN_SECONDS", default_value_t = 25)]
     pub drain_seconds: u64,

@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub mod backoff;
+pub mod calls;
 pub mod cli;
 pub mod exit;
 pub mod grpc;
@@ -15,3 +16,4 @@ pub mod probe;
 pub mod readiness;
 pub mod secret;
 pub mod telemetry;
+pub mod traces;

@@ -2,10 +2,13 @@
 
 use std::io::{self, IsTerminal as _};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::layer::{Identity, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use crate::exit::Misconfigured;
+use crate::traces::Traces;
 
 /// How and what to log.
 #[derive(Debug, Clone, clap::Args)]
@@ -37,12 +40,24 @@ pub enum LogFormat {
 
 /// Logs from here on: level `info` and above unless the settings say otherwise. Once per process.
 pub fn init(config: &TelemetryConfig) -> Result<(), Misconfigured> {
+    install(config, None::<Identity>)
+}
+
+/// As [`init`], and what the spans tell goes into the traces.
+pub fn init_with(config: &TelemetryConfig, traces: &Traces) -> Result<(), Misconfigured> {
+    install(config, traces.layer())
+}
+
+fn install(config: &TelemetryConfig, traces: Option<impl Layer<Registry> + Send + Sync>) -> Result<(), Misconfigured> {
     let filter = EnvFilter::try_new(config.log_filter.as_deref().unwrap_or("info"))
         .map_err(|error| Misconfigured::new("RUST_LOG", format!("{error}; write it like `warn,natter_edge=debug`")))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Spans of traces are none of the log's business: where nobody else takes them, they are never made.
+    let filter = filter.and(filter_fn(|metadata| metadata.target() != natter_trace::TARGET));
+    let lines = fmt::layer().with_writer(io::stderr);
+    let registry = tracing_subscriber::registry().with(traces);
     let installed = match config.log_format {
-        LogFormat::Human => lines.with_ansi(io::stderr().is_terminal()).finish().try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
+        LogFormat::Human => registry.with(lines.with_ansi(io::stderr().is_terminal()).with_filter(filter)).try_init(),
+        LogFormat::Json => registry.with(lines.json().flatten_event(true).with_filter(filter)).try_init(),
     };
     installed.map_err(|error| Misconfigured::new("RUST_LOG", format!("logging has been set up before: {error}")))?;
     Ok(())

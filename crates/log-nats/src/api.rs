@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use async_nats::jetstream::response::Response;
 use async_nats::jetstream::{self, ErrorCode};
-use async_nats::{Client, HeaderMap, HeaderName, Message, Request, Subscriber};
+use async_nats::{Client, HeaderMap, HeaderName, HeaderValue, Message, Request, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use natter_log::port::LogError;
+use natter_trace::context::TraceContext;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -121,6 +122,12 @@ impl Reply {
             _ => Self::Trouble(format!("{status} {}", message.description.unwrap_or_default())),
         }
     }
+}
+
+/// What a message was published for, if that is traced.
+pub(crate) fn cause(message: &Message) -> Option<TraceContext> {
+    let headers = message.headers.as_ref()?;
+    TraceContext::read(|name| headers.get(name).map(HeaderValue::as_str))
 }
 
 /// The number in a header.

@@ -11,6 +11,9 @@ use bytes::Bytes;
 use natter_log::port::{Appended, LogError};
 use natter_model::event::Event;
 use natter_proto::record;
+use natter_trace::context::{TRACEPARENT, TraceContext};
+use natter_trace::spans;
+use tracing::Instrument as _;
 
 use crate::api::info;
 use crate::layout::{STREAM, events_of};
@@ -24,14 +27,25 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// See [`natter_log::port::Log::append`].
 pub(crate) async fn append(link: &Link, event: &Event) -> Result<Appended, LogError> {
+    let span = spans::publish("nats", event.conversation, event.id);
+    let appended = try_to_append(link, event).instrument(span.clone()).await;
+    match &appended {
+        Ok(appended) => spans::published(&span, appended.position),
+        Err(error) => spans::failed(&span, error.kind()),
+    }
+    appended
+}
+
+async fn try_to_append(link: &Link, event: &Event) -> Result<Appended, LogError> {
     let subject = events_of(event.conversation);
     let id = event.id.to_string();
     let record = Bytes::from(record::encode_event(event));
+    let cause = TraceContext::current_sampled().map(|cause| cause.traceparent());
     let mut tries = 0;
     loop {
         tries += 1;
         let known = link.verified().await?;
-        let error = match publish(link, &subject, &id, record.clone()).await {
+        let error = match publish(link, &subject, &id, cause.as_deref(), record.clone()).await {
             Ok(ack) => return link.end.acknowledged(known, &ack).inspect_err(|_| link.look_soon()),
             Err(error) => error,
         };
@@ -45,8 +59,17 @@ pub(crate) async fn append(link: &Link, event: &Event) -> Result<Appended, LogEr
     }
 }
 
-async fn publish(link: &Link, subject: &str, id: &str, record: Bytes) -> Result<PublishAck, PublishError> {
-    let message = PublishMessage::build().payload(record).message_id(id).expected_stream(STREAM);
+async fn publish(
+    link: &Link,
+    subject: &str,
+    id: &str,
+    cause: Option<&str>,
+    record: Bytes,
+) -> Result<PublishAck, PublishError> {
+    let mut message = PublishMessage::build().payload(record).message_id(id).expected_stream(STREAM);
+    if let Some(cause) = cause {
+        message = message.header(TRACEPARENT, cause);
+    }
     link.context.send_publish(subject.to_owned(), message).await?.await
 }
 

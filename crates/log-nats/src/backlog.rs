@@ -13,7 +13,7 @@ use natter_model::id::Position;
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::api::{PATIENCE, Replies, Reply, info};
+use crate::api::{PATIENCE, Replies, Reply, cause, info};
 use crate::layout::{CONSUMER, STREAM};
 use crate::link::{Link, QUEUE, in_time};
 
@@ -127,7 +127,7 @@ impl Puller {
                 self.held.insert(position, reply.clone());
             }
             self.link.end.see(position);
-            deliveries.push(Delivery::of_record(position, &message.payload));
+            deliveries.push(Delivery::of_record(position, &message.payload, cause(&message)));
         }
         deliveries.sort_by_key(Delivery::position);
         deliveries

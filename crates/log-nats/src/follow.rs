@@ -15,7 +15,7 @@ use natter_proto::record::{self, DecodeError};
 use tokio::sync::watch;
 use tokio::task::coop;
 
-use crate::api::number;
+use crate::api::{cause, number};
 use crate::end::{self, End};
 use crate::layout::{ALL_EVENTS, ALL_SIGNALS, is_signal, live_of};
 use crate::leader;
@@ -91,7 +91,7 @@ impl Follower {
             match next {
                 Next::Message(message) => {
                     if let Some(heard) = heard(&message) {
-                        if let Heard::Entry(entry) = &heard {
+                        if let Heard::Entry(entry, _) = &heard {
                             self.end.see(entry.position);
                             metrics::delivered(taken_at(&message));
                         }
@@ -132,7 +132,8 @@ fn heard(message: &Message) -> Option<Heard> {
         let header = |name| number(message.headers.as_ref(), name).map(Position::new);
         let position = header(NATS_SEQUENCE)?;
         let previous = header(NATS_LAST_SEQUENCE).unwrap_or(Position::START);
-        record::decode_event(&message.payload).map(|event| Heard::Entry(Entry { position, previous, event }))
+        record::decode_event(&message.payload)
+            .map(|event| Heard::Entry(Entry { position, previous, event }, cause(message)))
     };
     let tell = |reason: &DecodeError| {
         if !record::is_filler(&message.payload) {

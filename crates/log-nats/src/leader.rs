@@ -27,8 +27,8 @@ pub(crate) async fn entry(link: &Link, position: Position) -> Result<Option<Entr
     let Some(stored) = stored(link, json!({ "seq": position.get() })).await? else { return Ok(None) };
     let unreadable = |reason: String| LogError::Unreadable { position, reason };
     let bytes = BASE64_STANDARD.decode(&stored.data).map_err(|error| unreadable(error.to_string()))?;
-    match Delivery::of_record(position, &bytes.into()) {
-        Delivery::Entry(entry) => Ok(Some(entry)),
+    match Delivery::of_record(position, &bytes.into(), None) {
+        Delivery::Entry(entry, _) => Ok(Some(entry)),
         Delivery::Unreadable { reason, .. } => Err(unreadable(reason)),
         Delivery::Filler { .. } => Ok(None),
     }

@@ -5,7 +5,7 @@ use natter_model::id::Position;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::api::PATIENCE;
+use crate::api::{PATIENCE, cause};
 use crate::end;
 use crate::layout::EVENTS;
 use crate::link::Link;
@@ -30,7 +30,7 @@ pub(crate) async fn scan(link: &Link, after: Position, limit: usize) -> Result<V
             });
             for message in direct_get(link, &question).await? {
                 seen = position_of(&message)?;
-                records.push(Delivery::of_record(seen, &message.payload));
+                records.push(Delivery::of_record(seen, &message.payload, cause(&message)));
             }
             if records.len() == before {
                 break; // this replica has no more

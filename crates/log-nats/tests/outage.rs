@@ -50,7 +50,7 @@ async fn a_follower_hears_of_an_interruption_and_then_goes_on() {
     let mut feed = log.follow(here).await.expect("it can be followed");
     let before = posted(here, "before");
     let first = log.append(&before).await.expect("the log takes it").position;
-    assert!(matches!(feed.next().await, Some(Heard::Entry(entry)) if entry.event == before));
+    assert!(matches!(feed.next().await, Some(Heard::Entry(entry, None)) if entry.event == before));
 
     server.kill();
     becomes(&log, State::Connecting).await;
@@ -62,7 +62,7 @@ async fn a_follower_hears_of_an_interruption_and_then_goes_on() {
     assert_eq!(log.head(here).await.expect("the log answers"), first);
     let after = posted(here, "after");
     let second = log.append(&after).await.expect("the log takes it").position;
-    let Some(Heard::Entry(heard)) = feed.next().await else { panic!("the entry is heard") };
+    let Some(Heard::Entry(heard, None)) = feed.next().await else { panic!("the entry is heard") };
     assert_eq!((heard.position, heard.previous, heard.event), (second, first, after));
     let again = log.append(&before).await.expect("the log takes it");
     assert_eq!(again, Appended { position: first, duplicate: true });
@@ -81,7 +81,7 @@ async fn a_follower_hears_that_another_server_leads_the_stream() {
     let mut feed = log.follow(here).await.expect("it can be followed");
     let event = posted(here, "before");
     log.append(&event).await.expect("the log takes it");
-    assert!(matches!(feed.next().await, Some(Heard::Entry(entry)) if entry.event == event));
+    assert!(matches!(feed.next().await, Some(Heard::Entry(entry, None)) if entry.event == event));
 
     let port = cluster.servers[0].port();
     let stepped_down = async || jetstream::ask(port, "STREAM.LEADER.STEPDOWN.CHAT", "").await.ok();

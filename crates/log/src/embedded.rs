@@ -1,5 +1,6 @@
 //! A log in one file of this process, for a deployment without a broker.
 
+mod causes;
 mod consumer;
 mod desk;
 mod end;
@@ -17,10 +18,14 @@ use async_trait::async_trait;
 use natter_model::event::{Entry, Event, Signal};
 use natter_model::id::{ConversationId, EventId, Position};
 use natter_proto::record;
+use natter_trace::context::TraceContext;
+use natter_trace::spans;
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::Instrument as _;
 
 use crate::mend::{Mend, Substitute};
 use crate::port::{Appended, Backlog, Consumer, Delivery, Feed, Heard, Log, LogError};
+use causes::Causes;
 use consumer::Reader;
 use desk::Desk;
 use end::End;
@@ -49,6 +54,7 @@ pub struct Embedded {
     desk: watch::Sender<Desk>,
     floor: Arc<AtomicU64>,
     end: Arc<End>,
+    causes: Arc<Causes>,
     // Both are `Some` until the log is dropped.
     commands: Option<mpsc::Sender<Command>>,
     writer: Option<JoinHandle<()>>,
@@ -65,6 +71,7 @@ impl Embedded {
         let desk = watch::Sender::new(Desk::new(opened.next - 1, opened.floor, opened.acknowledged));
         let floor = Arc::new(AtomicU64::new(opened.floor));
         let end = Arc::new(End::new(opened.next - 1));
+        let causes = Arc::new(Causes::default());
         let (commands, queue) = mpsc::channel(QUEUE);
         let writer = Writer {
             database: records.database(),
@@ -74,12 +81,14 @@ impl Embedded {
             desk: desk.clone(),
             floor: Arc::clone(&floor),
             end: Arc::clone(&end),
+            causes: Arc::clone(&causes),
         };
         let writer = std::thread::Builder::new()
             .name("log-writer".to_owned())
             .spawn(|| writer.run())
             .map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
-        Ok(Self { records, followers, desk, floor, end, commands: Some(commands), writer: Some(writer) })
+        let (commands, writer) = (Some(commands), Some(writer));
+        Ok(Self { records, followers, desk, floor, end, causes, commands, writer })
     }
 
     /// Resolves when the log has ended by itself, because a write failed: nothing will be taken or told any more, and
@@ -95,13 +104,13 @@ impl Embedded {
 
     /// Returns once the record has its place in the queue; what has become of it is told later.
     async fn send_record(&self, record: Record, place: Place) -> Result<Outcome, LogError> {
-        let Record { id, conversation, bytes: record, event } = record;
+        let Record { id, conversation, bytes: record, event, cause } = record;
         if record.len() > MAX_RECORD_BYTES {
             return Err(LogError::TooLarge);
         }
         let commands = self.commands.as_ref().expect("there until the log is dropped");
         let (reply, answer) = oneshot::channel();
-        let append = Append { id, conversation, record, event, place, reply };
+        let append = Append { id, conversation, record, event, cause, place, reply };
         commands.send(Command::Append(append)).await.map_err(|_| writer_gone())?;
         Ok(answer)
     }
@@ -110,7 +119,8 @@ impl Embedded {
     #[cfg(test)]
     async fn append_raw(&self, conversation: ConversationId, bytes: &[u8]) -> Result<Appended, LogError> {
         let (id, conversation, bytes) = (EventId::fresh(), conversation.get(), bytes.to_vec());
-        let appended = self.append_record(Record { id, conversation, bytes, event: None }, Place::Next).await?;
+        let record = Record { id, conversation, bytes, event: None, cause: None };
+        let appended = self.append_record(record, Place::Next).await?;
         Ok(appended.expect("a new record comes next"))
     }
 }
@@ -118,9 +128,19 @@ impl Embedded {
 #[async_trait]
 impl Log for Embedded {
     async fn append(&self, event: &Event) -> Result<Appended, LogError> {
-        self.end.check()?;
-        let appended = self.append_record(Record::of(event), Place::Next).await?;
-        Ok(appended.expect("the end is always next"))
+        let span = spans::publish("natter", event.conversation, event.id);
+        let appended = async {
+            self.end.check()?;
+            let cause = TraceContext::current_sampled();
+            let appended = self.append_record(Record { cause, ..Record::of(event) }, Place::Next).await?;
+            Ok(appended.expect("the end is always next"))
+        };
+        let appended: Result<Appended, LogError> = appended.instrument(span.clone()).await;
+        match &appended {
+            Ok(appended) => spans::published(&span, appended.position),
+            Err(error) => spans::failed(&span, error.kind()),
+        }
+        appended
     }
 
     async fn read(&self, conversation: ConversationId, after: Position, limit: usize) -> Result<Vec<Entry>, LogError> {
@@ -175,7 +195,8 @@ impl Mend for Embedded {
             let record = match substitute {
                 Substitute::Event(event) => Record::of(event),
                 Substitute::Filler => {
-                    Record { id: EventId::fresh(), conversation: 0, bytes: substitute.encode(), event: None }
+                    let (id, bytes) = (EventId::fresh(), substitute.encode());
+                    Record { id, conversation: 0, bytes, event: None, cause: None }
                 }
             };
             outcomes.push(self.send_record(record, Place::At(position)).await?);
@@ -197,6 +218,7 @@ struct Record {
     conversation: u64,
     bytes: Vec<u8>,
     event: Option<Event>,
+    cause: Option<TraceContext>,
 }
 
 impl Record {
@@ -206,6 +228,7 @@ impl Record {
             conversation: event.conversation.get(),
             bytes: record::encode_event(event),
             event: Some(event.clone()),
+            cause: None,
         }
     }
 }
@@ -213,8 +236,9 @@ impl Record {
 #[async_trait]
 impl Backlog for Embedded {
     async fn consume(&self) -> Result<Box<dyn Consumer>, LogError> {
-        let commands = self.commands.as_ref().expect("there until the log is dropped");
-        Ok(Box::new(Reader::new(self.records.clone(), self.desk.clone(), Arc::clone(&self.end), commands.downgrade())))
+        let commands = self.commands.as_ref().expect("there until the log is dropped").downgrade();
+        let (end, causes) = (Arc::clone(&self.end), Arc::clone(&self.causes));
+        Ok(Box::new(Reader::new(self.records.clone(), self.desk.clone(), end, causes, commands)))
     }
 
     async fn floor(&self) -> Result<Position, LogError> {

@@ -8,6 +8,9 @@ use futures_util::{Stream, StreamExt};
 use natter_model::event::{Entry, Event, Signal};
 use natter_model::id::{ConversationId, Position};
 use natter_proto::record;
+use natter_trace::context::TraceContext;
+use natter_trace::spans;
+use tracing::Span;
 
 /// The conversations' log: ordered, durable once acknowledged.
 ///
@@ -92,8 +95,8 @@ pub trait Consumer: Send {
 /// A record on its way into the store.
 #[derive(Debug, Clone)]
 pub enum Delivery {
-    /// An entry. Its `previous` is not filled in.
-    Entry(Entry),
+    /// An entry, and what put it there, if that is traced. Its `previous` is not filled in.
+    Entry(Entry, Option<TraceContext>),
     /// A record that is no event, and never will be.
     Unreadable {
         /// Where it stands.
@@ -111,19 +114,28 @@ pub enum Delivery {
 }
 
 impl Delivery {
-    /// What the bytes at this position are.
-    pub fn of_record(position: Position, bytes: &Bytes) -> Self {
+    /// What the bytes at this position are, and what put them there.
+    pub fn of_record(position: Position, bytes: &Bytes, cause: Option<TraceContext>) -> Self {
         match record::decode_event(bytes) {
-            Ok(event) => Self::Entry(Entry { position, previous: Position::START, event }),
+            Ok(event) => Self::Entry(Entry { position, previous: Position::START, event }, cause),
             Err(_) if record::is_filler(bytes) => Self::Filler { position },
             Err(reason) => Self::Unreadable { position, bytes: bytes.clone(), reason: reason.to_string() },
         }
     }
 
+    /// A span for what is done with the record (`fold`, say) together with those around it, `records` in all. `None`: nobody
+    /// traces it.
+    pub fn span(&self, operation: &str, records: usize) -> Option<Span> {
+        let Self::Entry(entry, Some(cause)) = self else { return None };
+        let span = spans::process(operation, cause, entry.event.conversation, entry.position);
+        spans::batched(&span, records);
+        Some(span)
+    }
+
     /// Where the record stands.
     pub fn position(&self) -> Position {
         match self {
-            Self::Entry(entry) => entry.position,
+            Self::Entry(entry, _) => entry.position,
             Self::Unreadable { position, .. } | Self::Filler { position } => *position,
         }
     }
@@ -141,8 +153,8 @@ pub struct Appended {
 /// What a follower hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
-    /// An event was appended.
-    Entry(Entry),
+    /// An event was appended, and by what, if that is traced.
+    Entry(Entry, Option<TraceContext>),
     /// Somebody signalled.
     Signal(Signal),
     /// The line to the log was down: entries may be missing before the next one. Ask for the head.
@@ -198,4 +210,18 @@ pub enum LogError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl LogError {
+    /// Which kind of error it is, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::Full(_) => "full",
+            Self::TooLarge => "too_large",
+            Self::WentBackwards { .. } => "went_backwards",
+            Self::NotProvisioned(_) => "not_provisioned",
+            Self::Unreadable { .. } => "unreadable",
+        }
+    }
 }

@@ -13,3 +13,14 @@ pub enum StoreError {
     #[error("the store refuses this: {0}")]
     Rejected(String),
 }
+
+impl StoreError {
+    /// Which kind of error it is, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::NotMigrated(_) => "not_migrated",
+            Self::Rejected(_) => "rejected",
+        }
+    }
+}

@@ -13,6 +13,7 @@ use natter_host::lifecycle::Lifecycle;
 use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
+use natter_host::traces::Traces;
 use natter_host::{cli, metrics, probe, telemetry};
 use natter_identity::minter::Minter;
 use natter_keys::Keys;
@@ -31,7 +32,8 @@ async fn run(config: &AuthzConfig) -> anyhow::Result<()> {
     if config.host.probe {
         return probe::ask(config.ops_listen);
     }
-    telemetry::init(&config.host.telemetry)?;
+    let traces = Traces::open("natter-authz", &config.host.traces)?;
+    telemetry::init_with(&config.host.telemetry, &traces)?;
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let key = config.tokens.require_signing_key()?;
@@ -59,7 +61,8 @@ async fn run(config: &AuthzConfig) -> anyhow::Result<()> {
             tasks.spawn(keys.follow(drain.clone()));
             let watched = readiness.clone();
             tasks.spawn(async move { watched.watch(POSTGRES, || store.ready()).await });
-            grpc.serve(AuthzServer::new(authz), &readiness, drain).await
+            grpc.serve(AuthzServer::new(authz), &readiness, config.grpc.connection_age(), drain).await;
+            anyhow::Ok(())
         })
         .await
 }

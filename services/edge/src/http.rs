@@ -1,17 +1,21 @@
 //! The routes of the edge: sockets and REST.
 
 use axum::Router;
+use axum::middleware::from_fn;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
+use crate::request_span;
 use crate::rest::routes;
 use crate::upgrade;
 
 /// All routes.
 pub(crate) fn router(app: App) -> Router {
-    Router::new()
+    let router = Router::new()
         .merge(routes::routes(&app))
         .merge(upgrade::routes())
-        .layer(CatchPanicLayer::custom(routes::panicked))
-        .with_state(app)
+        .layer(CatchPanicLayer::custom(routes::panicked));
+    // Each layer takes a box per request.
+    let router = if natter_trace::is_on() { router.layer(from_fn(request_span::within)) } else { router };
+    router.with_state(app)
 }

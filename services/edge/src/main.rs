@@ -15,6 +15,7 @@ use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::peer::Peer;
 use natter_host::readiness::Readiness;
+use natter_host::traces::Traces;
 use natter_host::{cli, listen, metrics, probe, telemetry};
 use natter_keys::Keys;
 use natter_log::port::Log as _;
@@ -43,26 +44,24 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
     if settings.host.probe {
         return probe::ask(settings.ops_listen);
     }
-    telemetry::init(&settings.host.telemetry)?;
+    let traces = Traces::open("natter-edge", &settings.host.traces)?;
+    telemetry::init_with(&settings.host.telemetry, &traces)?;
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let wanted = settings.edge.max_connections;
     settings.edge.max_connections = open_files.connections(wanted);
     let keys = Keys::open(&settings.tokens, settings.tokens.signing_key()?.as_ref())?;
     let good_tokens = keys.tokens();
-    let authz = Peer::new("AUTHZ_URL", &settings.authz_url, authz_server::SERVICE_NAME)?;
-    let persistence = Peer::new("PERSISTENCE_URL", &settings.persistence_url, messages_server::SERVICE_NAME)?;
+    let authz = Peer::new("AUTHZ_URL", &settings.authz_url, authz_server::SERVICE_NAME, &settings.peers)?;
+    let persistence =
+        Peer::new("PERSISTENCE_URL", &settings.persistence_url, messages_server::SERVICE_NAME, &settings.peers)?;
     let log = Arc::new(settings.nats.connect("edge").await?);
     let link = log.state();
 
     let lifecycle = Lifecycle::from_signals(settings.host.drain()).context("listening to signals")?;
     let readiness = Readiness::new(&[NATS, AUTHZ, RIGHTS, PERSISTENCE, KEYS], lifecycle.drain());
-    let ports = Ports {
-        log: log.clone(),
-        authz: authz.channel(),
-        messages: persistence.channel(),
-        tokens: good_tokens.clone(),
-    };
+    let ports =
+        Ports { log: log.clone(), authz: authz.calls(), messages: persistence.calls(), tokens: good_tokens.clone() };
     let edge = Edge::bind(settings.edge, ports).await.map_err(refused)?;
     let ops = Ops::bind("EDGE_OPS_LISTEN", settings.ops_listen).await?;
     Addresses { listen: edge.address(), ops: Some(ops.address()) }.announce(&settings.host)?;
@@ -90,7 +89,7 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
                 let is_met = async || {
                     persistence.check().await?;
                     // A log that is behind the store has lost its tail: this edge has not seen it, the store has.
-                    log.expect_at_least(highest::ask(persistence.channel()).await?);
+                    log.expect_at_least(highest::ask(persistence.calls()).await?);
                     Ok::<_, String>(())
                 };
                 ready.wait_for(PERSISTENCE, is_met).await;

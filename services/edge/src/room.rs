@@ -7,8 +7,9 @@ use std::time::Duration;
 use natter_log::port::{Feed, Heard, Log, LogError};
 use natter_model::event::{Body, Entry};
 use natter_model::id::{ConversationId, Position};
+use natter_trace::spans;
 use tokio::sync::watch;
-use tracing::{debug, warn};
+use tracing::{Instrument as _, debug, warn};
 
 use crate::gate::Gate;
 use crate::metrics;
@@ -73,7 +74,11 @@ impl Room {
         }
         while self.is_going_on() {
             match feed.next().await {
-                Some(Heard::Entry(entry)) => self.take(&entry).await,
+                Some(Heard::Entry(entry, None)) => self.take(&entry).await,
+                Some(Heard::Entry(entry, Some(cause))) => {
+                    let span = spans::process("deliver", &cause, self.conversation, entry.position);
+                    Box::pin(self.take(&entry)).instrument(span).await;
+                }
                 Some(Heard::Signal(signal)) => self.window.send_modify(|window| window.push_signal(&signal)),
                 Some(Heard::Interrupted) => Box::pin(self.look_for_missed()).await,
                 None => return,

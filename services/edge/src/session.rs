@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use natter_model::event::Actor;
 use natter_model::id::{AccountId, ConversationId, MessageId, Position};
+use natter_trace::spans;
 use natter_wire::client::{self, Echo, Request};
 use natter_wire::problem::{Deed, Problem};
 use natter_wire::server;
 use tokio::sync::watch;
-use tracing::warn;
+use tracing::{Instrument as _, Span, warn};
 
 use crate::actions::{ActionError, Actions, Target};
 use crate::limits::Allowance;
@@ -65,11 +66,18 @@ impl Session {
     pub(crate) async fn handle(&mut self, text: &str) -> Option<String> {
         let frame = client::read(text);
         metrics::frame_received(frame.request.as_ref().map_or(metrics::OTHER, Request::name));
-        let outcome = match (self.allowance.frame().await, frame.request) {
-            (Ok(()), Ok(request)) => self.fulfil(request).await,
-            (Ok(()), Err(problem)) => Err(problem),
-            (Err(wait), _) => Err(Problem::RateLimited(wait)),
+        let span = self.span(&frame.request);
+        let outcome = async {
+            match (self.allowance.frame().await, frame.request) {
+                (Ok(()), Ok(request)) => self.fulfil(request).await,
+                (Ok(()), Err(problem)) => Err(problem),
+                (Err(wait), _) => Err(Problem::RateLimited(wait)),
+            }
         };
+        let outcome = outcome.instrument(span.clone()).await;
+        if let Err(problem) = &outcome {
+            spans::failed(&span, problem.code());
+        }
         outcome.unwrap_or_else(|problem| Some(refusal(frame.deed, &problem, &frame.echo)))
     }
 
@@ -77,6 +85,14 @@ impl Session {
     pub(crate) async fn refuse(&mut self, problem: Problem) -> String {
         let problem = self.allowance.frame().await.err().map_or(problem, Problem::RateLimited);
         refusal(Deed::Message, &problem, &Echo::default())
+    }
+
+    /// A trace of what goes into the log. The rest is too often and too little to be looked at.
+    fn span(&self, request: &Result<Request, Problem>) -> Span {
+        match request {
+            Ok(Request::Typing { .. } | Request::Ping | Request::Auth { .. }) | Err(_) => Span::none(),
+            Ok(request) => spans::frame(request.name(), self.conversation),
+        }
     }
 
     async fn fulfil(&mut self, request: Request) -> Result<Option<String>, Problem> {

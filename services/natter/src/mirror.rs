@@ -16,6 +16,7 @@ use natter_host::exit::Misconfigured;
 use natter_host::lifecycle::Lifecycle;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
+use natter_host::traces::Traces;
 use natter_host::{probe, telemetry};
 use natter_store_django::database::Access;
 use natter_store_django::django::Django;
@@ -48,7 +49,8 @@ pub(crate) async fn run(config: &MirrorConfig) -> anyhow::Result<()> {
 
 /// As a service.
 async fn serve(config: &MirrorConfig) -> anyhow::Result<()> {
-    telemetry::init(&config.host.telemetry)?;
+    let traces = Traces::open("natter-mirror", &config.host.traces)?;
+    telemetry::init_with(&config.host.telemetry, &traces)?;
     let counted = natter_host::metrics::install()?;
     metrics::describe();
     let lifecycle = Lifecycle::from_signals(config.host.drain()).context("listening to signals")?;

@@ -10,11 +10,12 @@ use natter_edge::config::EdgeConfig;
 use natter_edge::{BindError, CROWDED, Edge, Ports};
 use natter_host::addresses::Addresses;
 use natter_host::exit::Misconfigured;
-use natter_host::grpc::{self, GrpcService};
+use natter_host::grpc::{self, ConnectionAge, GrpcService};
 use natter_host::lifecycle::Lifecycle;
 use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
+use natter_host::traces::Traces;
 use natter_host::{listen, metrics, probe, telemetry};
 use natter_identity::minter::{Lifetimes, Minter};
 use natter_keys::Keys;
@@ -55,7 +56,8 @@ pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<(
         let unset = || Misconfigured::new("NATTER_OPS_LISTEN", "is not set; without it nobody can ask");
         return probe::ask(config.ops_listen.ok_or_else(unset)?);
     }
-    telemetry::init(&config.host.telemetry.clone().or_filter("warn"))?;
+    let traces = Traces::open("natter", &config.host.traces)?;
+    telemetry::init_with(&config.host.telemetry.clone().or_filter("warn"), &traces)?;
     let open_files = OpenFiles::raise();
     // Before anybody describes what they count.
     let metrics = config.ops_listen.map(|_| metrics::install()).transpose()?;
@@ -205,9 +207,7 @@ async fn serve<S: GrpcService>(
     readiness: Readiness,
     drain: CancellationToken,
 ) {
-    if let Err(error) = grpc::serve(service, calls, &readiness, drain).await {
-        error!(%error, service = S::NAME, "a part of this process has ended");
-    }
+    grpc::serve(service, calls, &readiness, ConnectionAge::UNLIMITED, drain).await;
 }
 
 fn refused(folder: &DataFolder, error: BindError) -> Misconfigured {

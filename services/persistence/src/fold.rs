@@ -11,6 +11,7 @@ use natter_model::id::Position;
 use natter_proto::record;
 use natter_store::error::StoreError;
 use natter_store::messages::MessageStore;
+use natter_trace::spans;
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -96,6 +97,8 @@ impl Fold {
     ) -> Result<(), LogError> {
         let positions: Vec<Position> = batch.iter().map(Delivery::position).collect();
         let begun = Instant::now();
+        // Each record is one of its own trace, until it is acknowledged or handed back.
+        let spans: Vec<_> = batch.iter().filter_map(|delivery| delivery.span("fold", batch.len())).collect();
         match self.keep(batch).await {
             Ok(()) => {
                 #[cfg(feature = "failpoints")]
@@ -106,6 +109,7 @@ impl Fold {
                 debug!(records = positions.len(), "stored");
             }
             Err(error) => {
+                spans.iter().for_each(|span| spans::failed(span, error.kind()));
                 warn!(%error, records = positions.len(), "handing back what could not be stored");
                 metrics::handed_back(positions.len());
                 consumer.hand_back(&positions).await?;
@@ -120,7 +124,7 @@ impl Fold {
         let mut entries = Vec::with_capacity(batch.len());
         for delivery in batch {
             match delivery {
-                Delivery::Entry(entry) => entries.push(entry.clone()),
+                Delivery::Entry(entry, _) => entries.push(entry.clone()),
                 Delivery::Unreadable { position, bytes, reason } => self.quarantine(*position, bytes, reason).await?,
                 Delivery::Filler { .. } => {}
             }

@@ -82,7 +82,7 @@ async fn look(log: &dyn Log, backlog: &dyn Backlog) -> Result<Seen, LogError> {
 /// Records that are no events have no time.
 fn age_of_first(records: &[Delivery]) -> Duration {
     let mut times = records.iter().filter_map(|record| match record {
-        Delivery::Entry(entry) => Some(entry.event.at),
+        Delivery::Entry(entry, _) => Some(entry.event.at),
         Delivery::Unreadable { .. } | Delivery::Filler { .. } => None,
     });
     let age = times.next().map(|at| Timestamp::now().as_micros().saturating_sub(at.as_micros()));

@@ -11,6 +11,7 @@ use natter_host::lifecycle::Lifecycle;
 use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
+use natter_host::traces::Traces;
 use natter_host::{cli, metrics, probe, telemetry};
 use natter_log::port::Backlog as _;
 use natter_log_nats::JetStream;
@@ -36,7 +37,8 @@ async fn run(config: &PersistenceConfig) -> anyhow::Result<()> {
     if config.host.probe {
         return probe::ask(config.ops_listen);
     }
-    telemetry::init(&config.host.telemetry)?;
+    let traces = Traces::open("natter-persistence", &config.host.traces)?;
+    telemetry::init_with(&config.host.telemetry, &traces)?;
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let store = PgMessages::connect_lazy(config.database_url.expose())
@@ -62,7 +64,8 @@ async fn run(config: &PersistenceConfig) -> anyhow::Result<()> {
             tasks.spawn(async move { watched.watch(NATS, || reach(&log)).await });
             let watched = readiness.clone();
             tasks.spawn(async move { watched.watch(POSTGRES, || store.ready()).await });
-            grpc.serve(MessagesServer::new(history), &readiness, drain).await
+            grpc.serve(MessagesServer::new(history), &readiness, config.grpc.connection_age(), drain).await;
+            anyhow::Ok(())
         })
         .await
 }

@@ -75,7 +75,7 @@ impl ReadRepair {
             let records = self.log.scan(after, BATCH).await?;
             let (is_end, last) = (records.len() < BATCH, records.last().map_or(after, Delivery::position));
             let entries = records.into_iter().filter_map(|record| match record {
-                Delivery::Entry(entry) => Some(entry),
+                Delivery::Entry(entry, _) => Some(entry),
                 Delivery::Unreadable { .. } | Delivery::Filler { .. } => None,
             });
             match entries.into_iter().find(&is_it) {

@@ -12,6 +12,7 @@ use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::peer::Peer;
 use natter_host::readiness::Readiness;
+use natter_host::traces::Traces;
 use natter_host::{cli, metrics, probe, telemetry};
 use natter_log::port::LogError;
 use natter_log_nats::JetStream;
@@ -41,12 +42,14 @@ async fn run(config: &AdapterConfig) -> anyhow::Result<()> {
     if config.host.probe {
         return probe::ask(config.ops_listen);
     }
-    telemetry::init(&config.host.telemetry)?;
+    let traces = Traces::open("natter-redis-adapter", &config.host.traces)?;
+    telemetry::init_with(&config.host.telemetry, &traces)?;
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let channels = config.channels.layer()?;
-    let authz = Peer::new("AUTHZ_URL", &config.authz_url, authz_server::SERVICE_NAME)?;
-    let persistence = Peer::new("PERSISTENCE_URL", &config.persistence_url, messages_server::SERVICE_NAME)?;
+    let authz = Peer::new("AUTHZ_URL", &config.authz_url, authz_server::SERVICE_NAME, &config.peers)?;
+    let persistence =
+        Peer::new("PERSISTENCE_URL", &config.persistence_url, messages_server::SERVICE_NAME, &config.peers)?;
     let log = Arc::new(config.nats.connect("redis-adapter").await?);
     let (layer, inbox) = Layer::open(&channels).map_err(|error| Misconfigured::new("REDIS_URLS", error))?;
 
@@ -67,7 +70,7 @@ async fn run(config: &AdapterConfig) -> anyhow::Result<()> {
             let (asked, ready) = (authz.clone(), readiness.clone());
             // Only waited for at the start: later what is heard waits until it is back.
             tasks.spawn(async move { ready.wait_for(AUTHZ, async || asked.check().await).await });
-            let bridge = Bridge::new(log, authz.channel(), (layer, inbox), &channels, first);
+            let bridge = Bridge::new(log, authz.calls(), (layer, inbox), &channels, first);
             let (begun, ready) = (bridge.has_begun(), readiness.clone());
             tasks.spawn(drain.clone().run_until_cancelled_owned(async move {
                 begun.await;
@@ -93,7 +96,7 @@ async fn check(
     let (first, highest) = (Cell::new(None), Cell::new(None));
     let ask = async || {
         persistence.check().await?;
-        highest.set(Some(start::highest_of_django(persistence.channel()).await?));
+        highest.set(Some(start::highest_of_django(persistence.calls()).await?));
         Ok::<_, String>(())
     };
     readiness.wait_for(PERSISTENCE, ask).await;

@@ -42,7 +42,7 @@ pub async fn delivers_in_order_and_no_more_than_asked_for(subject: &impl Subject
         delivered.extend(deliveries);
     }
     for (delivery, said) in delivered.iter().zip(&said) {
-        let Delivery::Entry(entry) = delivery else { panic!("{delivery:?}") };
+        let Delivery::Entry(entry, _) = delivery else { panic!("{delivery:?}") };
         assert_eq!((entry.position, &entry.event), (said.position, &said.event));
     }
 }

@@ -17,12 +17,12 @@ pub async fn a_follower_hears_what_is_appended(subject: &impl Subject) {
     for _ in 0..3 {
         say(subject, conversation(2), 1).await;
         let said = say(subject, here, 1).await.remove(0);
-        assert_eq!(hear(&mut feed).await, Heard::Entry(said));
+        assert_eq!(hear(&mut feed).await, Heard::Entry(said, None));
     }
     let unreadable = subject.append_raw(here, GARBAGE).await;
     let said = say(subject, here, 1).await.remove(0);
     assert_eq!(said.previous, unreadable);
-    assert_eq!(hear(&mut feed).await, Heard::Entry(said));
+    assert_eq!(hear(&mut feed).await, Heard::Entry(said, None));
 }
 
 /// Followers do not take from each other, and one that leaves takes nothing with it.
@@ -33,8 +33,8 @@ pub async fn every_follower_hears_everything(subject: &impl Subject) {
     let mut second = subject.log().follow(here).await.expect("it can be followed");
     drop(leaving);
     for said in say(subject, here, 3).await {
-        assert_eq!(hear(&mut first).await, Heard::Entry(said.clone()));
-        assert_eq!(hear(&mut second).await, Heard::Entry(said));
+        assert_eq!(hear(&mut first).await, Heard::Entry(said.clone(), None));
+        assert_eq!(hear(&mut second).await, Heard::Entry(said, None));
     }
 }
 
@@ -47,8 +47,8 @@ pub async fn a_duplicate_is_not_heard(subject: &impl Subject) {
         subject.log().append(&event).await.expect("the log takes it");
     }
     let said = say(subject, here, 1).await.remove(0);
-    assert!(matches!(hear(&mut feed).await, Heard::Entry(entry) if entry.event == event));
-    assert_eq!(hear(&mut feed).await, Heard::Entry(said));
+    assert!(matches!(hear(&mut feed).await, Heard::Entry(entry, None) if entry.event == event));
+    assert_eq!(hear(&mut feed).await, Heard::Entry(said, None));
 }
 
 /// A signal reaches those who follow, in order, and leaves no trace.
@@ -64,7 +64,7 @@ pub async fn signals_are_heard_and_not_stored(subject: &impl Subject) {
     // Nothing of it came between: this is the conversation's first event.
     let said = say(subject, here, 1).await;
     assert_eq!(subject.log().read(here, natter_model::id::Position::START, 9).await.expect("the log reads"), said);
-    assert_eq!(hear(&mut feed).await, Heard::Entry(said[0].clone()));
+    assert_eq!(hear(&mut feed).await, Heard::Entry(said[0].clone(), None));
 }
 
 /// A follower that does not keep up may miss events, and is told so.
@@ -82,7 +82,7 @@ pub async fn who_falls_behind_is_told(subject: &impl Subject) {
         match hear(&mut feed).await {
             Heard::Signal(_) => {}
             Heard::Interrupted => break,
-            Heard::Entry(entry) => {
+            Heard::Entry(entry, _) => {
                 assert_eq!(entry, missed);
                 break;
             }
@@ -92,8 +92,8 @@ pub async fn who_falls_behind_is_told(subject: &impl Subject) {
     let said = say(subject, here, 1).await.remove(0);
     loop {
         match hear(&mut feed).await {
-            Heard::Entry(entry) if entry == said => break,
-            Heard::Entry(entry) => assert_eq!(entry, missed),
+            Heard::Entry(entry, _) if entry == said => break,
+            Heard::Entry(entry, _) => assert_eq!(entry, missed),
             Heard::Signal(_) | Heard::Interrupted => {}
         }
     }
@@ -109,7 +109,7 @@ pub async fn who_follows_all_hears_every_conversation(subject: &impl Subject) {
         subject.append_raw(conversation(n), &record::encode_filler()).await;
         let said = say(subject, conversation(n), 1).await.remove(0);
         for feed in [&mut first, &mut second] {
-            assert_eq!(hear(feed).await, Heard::Entry(said.clone()));
+            assert_eq!(hear(feed).await, Heard::Entry(said.clone(), None));
         }
     }
 }
@@ -142,6 +142,6 @@ pub async fn a_signal_goes_to_one_of_those_who_share(subject: &impl Subject) {
     assert_eq!(shared, everything);
     let last = say(subject, conversation(1), 1).await.remove(0);
     for feed in [&mut one, &mut other, &mut alone] {
-        assert_eq!(hear(feed).await, Heard::Entry(last.clone()), "nobody hears a signal twice");
+        assert_eq!(hear(feed).await, Heard::Entry(last.clone(), None), "nobody hears a signal twice");
     }
 }

@@ -53,7 +53,7 @@ pub async fn a_scan_tells_everything(subject: &impl Subject) {
     }
     assert_eq!(positions_of(&scanned), positions);
     for (delivery, said) in scanned.iter().zip(&said) {
-        assert!(matches!(delivery, Delivery::Entry(entry) if entry.event == said.event), "{delivery:?}");
+        assert!(matches!(delivery, Delivery::Entry(entry, _) if entry.event == said.event), "{delivery:?}");
     }
     assert!(matches!(&scanned[6], Delivery::Unreadable { bytes, .. } if bytes == GARBAGE), "{:?}", scanned[6]);
     assert!(matches!(&scanned[7], Delivery::Filler { .. }), "{:?}", scanned[7]);
@@ -141,7 +141,7 @@ pub async fn what_is_lost_is_put_back_exactly_there(subject: &impl Subject) {
     for (delivery, substitute) in scanned.iter().zip(&all) {
         match (delivery, substitute) {
             (Delivery::Filler { .. }, Substitute::Filler) => {}
-            (Delivery::Entry(entry), Substitute::Event(event)) => assert_eq!(entry.event, *event),
+            (Delivery::Entry(entry, _), Substitute::Event(event)) => assert_eq!(entry.event, *event),
             other => panic!("{other:?}"),
         }
     }

@@ -9,6 +9,7 @@ use natter_model::id::Position;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
+use super::causes::Causes;
 use super::desk::Desk;
 use super::end::End;
 use super::records::Records;
@@ -24,6 +25,7 @@ pub(super) struct Reader {
     desk: watch::Sender<Desk>,
     changes: watch::Receiver<Desk>,
     end: Arc<End>,
+    causes: Arc<Causes>,
     commands: mpsc::WeakSender<Command>,
     /// Taken from the desk, and not yet returned from `next`: kept here so that `next` may be dropped at any time.
     taken: Vec<u64>,
@@ -35,10 +37,11 @@ impl Reader {
         records: Records,
         desk: watch::Sender<Desk>,
         end: Arc<End>,
+        causes: Arc<Causes>,
         commands: mpsc::WeakSender<Command>,
     ) -> Self {
         let changes = desk.subscribe();
-        Self { records, desk, changes, end, commands, taken: Vec::new(), held: BTreeSet::new() }
+        Self { records, desk, changes, end, causes, commands, taken: Vec::new(), held: BTreeSet::new() }
     }
 
     /// Waits until there is something to take.
@@ -82,8 +85,13 @@ impl Consumer for Reader {
             // There may be more than `limit` from a call that was dropped.
             let positions: Vec<u64> = self.taken.iter().take(limit).copied().collect();
             let n_positions = positions.len();
-            let deliveries = self.records.blocking(move |records| records.deliveries(&positions)).await?;
+            let mut deliveries = self.records.blocking(move |records| records.deliveries(&positions)).await?;
             self.held.extend(self.taken.drain(..n_positions));
+            for delivery in &mut deliveries {
+                if let Delivery::Entry(entry, cause) = delivery {
+                    *cause = self.causes.of(entry.position);
+                }
+            }
             if !deliveries.is_empty() {
                 return Ok(deliveries);
             }

@@ -75,7 +75,7 @@ impl Records {
     /// See [`crate::port::Log::entry`].
     pub(super) fn entry(&self, position: Position) -> Result<Option<Entry>, LogError> {
         match self.delivery(position).map_err(log_error)? {
-            Some(Delivery::Entry(entry)) => Ok(Some(entry)),
+            Some(Delivery::Entry(entry, _)) => Ok(Some(entry)),
             Some(Delivery::Unreadable { reason, .. }) => Err(LogError::Unreadable { position, reason }),
             Some(Delivery::Filler { .. }) | None => Ok(None),
         }
@@ -110,7 +110,8 @@ impl Records {
             let rows = records.range(after.get().saturating_add(1)..)?.take(limit);
             rows.map(|row| {
                 let (position, bytes) = row?;
-                Ok(Delivery::of_record(Position::new(position.value()), &Bytes::copy_from_slice(bytes.value())))
+                let bytes = Bytes::copy_from_slice(bytes.value());
+                Ok(Delivery::of_record(Position::new(position.value()), &bytes, None))
             })
             .collect()
         };
@@ -126,7 +127,7 @@ impl Records {
     }
 
     fn delivery(&self, position: Position) -> Result<Option<Delivery>, redb::Error> {
-        self.with_record(position, |bytes| Delivery::of_record(position, &Bytes::copy_from_slice(bytes)))
+        self.with_record(position, |bytes| Delivery::of_record(position, &Bytes::copy_from_slice(bytes), None))
     }
 
     fn with_record<T>(&self, position: Position, see: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, redb::Error> {

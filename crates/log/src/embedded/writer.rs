@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use natter_model::event::{Entry, Event};
 use natter_model::id::{EventId, Position};
+use natter_trace::context::TraceContext;
 use redb::{Database, ReadableTable, Table, WriteTransaction};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::causes::Causes;
 use super::desk::Desk;
 use super::end::End;
 use super::file::{ACKNOWLEDGED, CONVERSATIONS, EVENT_IDS, FLOOR, NEXT, RECORDS, STATE};
@@ -32,6 +34,8 @@ pub(super) struct Append {
     pub(super) record: Vec<u8>,
     /// What the record holds, for those who follow; `None` if it is no event.
     pub(super) event: Option<Event>,
+    /// What it is appended for, if that is traced.
+    pub(super) cause: Option<TraceContext>,
     pub(super) place: Place,
     /// `None`: the end is elsewhere than the place.
     pub(super) reply: oneshot::Sender<Result<Option<Appended>, LogError>>,
@@ -62,6 +66,7 @@ pub(super) struct Writer {
     pub(super) desk: watch::Sender<Desk>,
     pub(super) floor: Arc<AtomicU64>,
     pub(super) end: Arc<End>,
+    pub(super) causes: Arc<Causes>,
 }
 
 /// What a batch has come to, once it is on the disk.
@@ -159,7 +164,11 @@ impl Writer {
                         (append.event, appended)
                     {
                         let conversation = event.conversation;
-                        self.followers.tell(conversation, &Heard::Entry(Entry { position, previous, event }));
+                        if let Some(cause) = &append.cause {
+                            self.causes.note(position, cause.clone());
+                        }
+                        let entry = Entry { position, previous, event };
+                        self.followers.tell(conversation, &Heard::Entry(entry, append.cause));
                     }
                     // Whoever no longer waits will not miss the answer.
                     let _ = append.reply.send(Ok(appended.map(|(appended, _)| appended)));

@@ -139,7 +139,7 @@ impl Log for FlakyLog {
         let unheard = Arc::clone(&self.unheard);
         Ok(Feed::new(heard.filter(move |heard: &Heard| {
             let unheard = unheard.lock().expect("no test panics with it");
-            let hears = !matches!(heard, Heard::Entry(entry) if unheard.contains(&entry.event.id));
+            let hears = !matches!(heard, Heard::Entry(entry, _) if unheard.contains(&entry.event.id));
             async move { hears }
         })))
     }

@@ -175,7 +175,9 @@ async fn erased(pair: &Pair) -> anyhow::Result<HashSet<ConversationId>> {
     loop {
         let records = pair.log.scan(at, RECORDS).await?;
         erased.extend(records.iter().filter_map(|record| match record {
-            Delivery::Entry(entry) if entry.event.body == Body::ConversationDeleted => Some(entry.event.conversation),
+            Delivery::Entry(entry, _) if entry.event.body == Body::ConversationDeleted => {
+                Some(entry.event.conversation)
+            }
             _ => None,
         }));
         match records.last() {

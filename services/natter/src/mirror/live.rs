@@ -155,7 +155,7 @@ async fn is_followed(feed: &mut Feed) -> bool {
         loop {
             match feed.next().await {
                 Some(Heard::Signal(_)) => {}
-                Some(Heard::Entry(_) | Heard::Interrupted) => return true,
+                Some(Heard::Entry(..) | Heard::Interrupted) => return true,
                 None => return false,
             }
         }

@@ -84,10 +84,11 @@ impl<'s> Walk<'s> {
         let records = self.source.log.scan(self.at, BATCH).await?;
         let is_all = records.len() < BATCH;
         let Some(last) = records.last().map(Delivery::position) else { return Ok(false) };
+        let spans: Vec<_> = records.iter().filter_map(|record| record.span("mirror", records.len())).collect();
         let entries: Vec<Entry> = records
             .into_iter()
             .filter_map(|record| match record {
-                Delivery::Entry(entry) => Some(entry),
+                Delivery::Entry(entry, _) => Some(entry),
                 // The store puts what is unreadable aside, where somebody looks at it.
                 Delivery::Unreadable { .. } | Delivery::Filler { .. } => None,
             })
@@ -95,6 +96,7 @@ impl<'s> Walk<'s> {
         self.rooms.meet(self.source, &mut self.mirror, &entries).await?;
         let steps = order::steps(&*self.source.log, &mut self.mirror, &entries).await?;
         self.fold(&steps, last).await?;
+        drop(spans);
         if is_all {
             metrics::behind(0);
         }

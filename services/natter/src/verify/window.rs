@@ -42,7 +42,7 @@ impl<'a> Verifier<'a> {
         let mut entries: BTreeMap<Position, Entry> = BTreeMap::new();
         for record in records {
             match record {
-                Delivery::Entry(entry) => {
+                Delivery::Entry(entry, _) => {
                     self.scratch.fold(entry);
                     entries.insert(entry.position, entry.clone());
                 }
@@ -93,7 +93,7 @@ impl<'a> Verifier<'a> {
     ) -> anyhow::Result<()> {
         let unreadable = records.iter().filter_map(|record| match record {
             Delivery::Unreadable { position, bytes, reason } => Some((*position, bytes.to_vec(), reason.clone())),
-            Delivery::Entry(_) | Delivery::Filler { .. } => None,
+            Delivery::Entry(..) | Delivery::Filler { .. } => None,
         });
         let misfits = changes.misfits.iter().filter_map(|misfit| {
             let entry = entries.get(&misfit.position)?;

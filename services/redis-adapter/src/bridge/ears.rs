@@ -27,7 +27,7 @@ pub(crate) async fn listen(log: &dyn Log, woken: &Notify, members: &Members, typ
                 woken.notify_one();
                 while let Some(heard) = feed.next().await {
                     match heard {
-                        Heard::Entry(entry) => {
+                        Heard::Entry(entry, _) => {
                             woken.notify_one();
                             take_note(&entry, members).await;
                         }

@@ -34,6 +34,19 @@ pub(crate) enum Deed {
     Typing { is_typing: bool },
 }
 
+impl Deed {
+    /// A short name for traces.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Posted { .. } => "message",
+            Self::Edited { .. } => "edit",
+            Self::Deleted { .. } => "delete",
+            Self::Read { .. } => "read",
+            Self::Typing { .. } => "typing",
+        }
+    }
+}
+
 /// Why something that was heard is no deed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Nonsense {

@@ -6,10 +6,11 @@ use std::time::Duration;
 use natter_host::backoff::Backoff;
 use natter_log::port::{Log, LogError};
 use natter_model::id::{ConversationId, EventId, MessageId, Position};
+use natter_trace::spans;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, error, info, warn};
+use tracing::{Instrument as _, debug, error, info, warn};
 
 use super::inward::{Deed, Said};
 use super::members::{AuthzUnavailable, Members};
@@ -79,7 +80,8 @@ impl Lanes {
             let relay = Arc::clone(&relay);
             tasks.spawn(async move {
                 while let Some(waiting) = queue.recv().await {
-                    relay.relay(&waiting).await;
+                    let span = spans::heard(waiting.said.deed.name());
+                    relay.relay(&waiting).instrument(span).await;
                 }
             });
             lane

@@ -8,6 +8,7 @@ use natter_log::port::{Delivery, Log, LogError};
 use natter_model::event::Origin;
 use natter_model::id::Position;
 use natter_model::timestamp::Timestamp;
+use natter_trace::spans;
 use tokio::sync::{Notify, watch};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -107,7 +108,14 @@ impl Publisher {
                     batch.push(self.positioned(delivery).await);
                 }
                 let n_too_old = too_old.leave_out(&page, &mut batch);
-                let published = self.layer.publish(&batch).await?;
+                let told = page.iter().zip(&batch).filter(|(_, positioned)| positioned.message.is_some());
+                let spans: Vec<_> = told.filter_map(|(delivery, _)| delivery.span("relay", page.len())).collect();
+                let published = self.layer.publish(&batch).await;
+                if published.is_err() {
+                    spans.iter().for_each(|span| spans::failed(span, "unavailable"));
+                }
+                drop(spans);
+                let published = published?;
                 for garbage in &published.garbage {
                     warn!(key = garbage.key, reason = %garbage.why, "a key cannot be written to");
                     metrics::skipped(garbage.why.label(), 1);
@@ -161,7 +169,7 @@ impl Publisher {
     async fn positioned(&self, delivery: &Delivery) -> Positioned {
         let position = delivery.position();
         let message = match delivery {
-            Delivery::Entry(entry) => {
+            Delivery::Entry(entry, _) => {
                 if entry.event.origin == Origin::Channels {
                     self.recent.note(entry.event.id).await;
                 }
@@ -203,7 +211,7 @@ impl TooOld {
     fn leave_out(&self, page: &[Delivery], batch: &mut [Positioned]) -> usize {
         let mut n_left_out = 0;
         for (delivery, positioned) in page.iter().zip(batch) {
-            if let Delivery::Entry(entry) = delivery
+            if let Delivery::Entry(entry, _) = delivery
                 && entry.position <= self.up_to
                 && entry.event.at.as_micros() < self.before
             {
