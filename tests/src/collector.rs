@@ -79,7 +79,7 @@ impl Collector {
         self.received.lock().clone()
     }
 
-    /// The spans of a trace that has this one, as soon as `is_whole` says that all are there.
+    /// The spans of a trace that has one such, as soon as `is_whole` says of one that all are there.
     pub async fn trace(
         &self,
         what: &str,
@@ -88,9 +88,10 @@ impl Collector {
     ) -> Vec<Span> {
         until(what, async || {
             let spans = self.spans();
-            let trace = &spans.iter().find(|span| is_it(span))?.trace;
-            let spans: Vec<Span> = spans.iter().filter(|span| span.trace == *trace).cloned().collect();
-            is_whole(&spans).then_some(spans)
+            spans.iter().filter(|span| is_it(span)).find_map(|found| {
+                let trace: Vec<Span> = spans.iter().filter(|span| span.trace == found.trace).cloned().collect();
+                is_whole(&trace).then_some(trace)
+            })
         })
         .await
     }

@@ -94,6 +94,22 @@ fn a_port_that_is_taken() {
 }
 
 #[test]
+fn traces_that_cannot_be() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for name in ["natter", "natter-edge", "natter-authz", "natter-persistence", "natter-redis-adapter"] {
+        for (setting, value) in [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"),
+            ("OTEL_TRACES_SAMPLER", "sometimes"),
+            ("OTEL_TRACES_SAMPLER_ARG", "2"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "edge-1"),
+        ] {
+            let launch = program(name, folder.path()).variable("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1");
+            does_not_start(&launch.variable(setting, value), setting);
+        }
+    }
+}
+
+#[test]
 fn a_secret_that_is_too_short() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for name in ["natter", "natter-edge", "natter-authz"] {

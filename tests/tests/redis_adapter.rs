@@ -2,6 +2,7 @@
 //! tests beside the code.)
 
 use natter_tests::client::Client;
+use natter_tests::collector::{Collector, Span};
 use natter_tests::deployment::{Deployment, redis_adapters};
 use natter_tests::fixture::World;
 use natter_tests::frame::Frame;
@@ -25,17 +26,27 @@ struct Scene {
 
 impl Scene {
     async fn beginning_at(first_sequence: u64) -> Self {
+        Self::with_settings(first_sequence, &[]).await
+    }
+
+    /// With more settings for every program.
+    async fn with_settings(first_sequence: u64, settings: &[(&str, &str)]) -> Self {
         let world = World::of_strangers();
         let (mut deployment, redis) = (Deployment::real(), Redis::started().await);
+        for (variable, value) in settings {
+            deployment = deployment.setting("", variable, value);
+        }
         deployment.start_servers().await;
         deployment.prepare(first_sequence);
         deployment.import(&world).await;
         deployment.start_services();
         deployment.is_ready().await;
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let by_hand =
-            |adapter: Service| adapter.setting("CHANNEL_LAYER", "pubsub").setting("CHANNEL_SERIALIZER", "json");
-        let adapters = redis_adapters(&mut deployment, folder.path(), &redis).into_iter().map(by_hand).collect();
+        let set = |adapter: Service| {
+            let by_hand = adapter.setting("CHANNEL_LAYER", "pubsub").setting("CHANNEL_SERIALIZER", "json");
+            settings.iter().fold(by_hand, |adapter, (variable, value)| adapter.setting(variable, *value))
+        };
+        let adapters = redis_adapters(&mut deployment, folder.path(), &redis).into_iter().map(set).collect();
         let natter = Stack::of(Shape::Real, &world, deployment);
         Self { natter, redis, adapters, _folder: folder }
     }
@@ -74,6 +85,44 @@ async fn says_that_it_lacks(adapter: &Service, need: &str) {
         (status == 503 && body.contains(&format!("\"{need}\""))).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn traces_go_on_to_django_and_begin_there() {
+    const ADAPTER: &str = "natter-redis-adapter";
+    let collector = Collector::start().await;
+    let export = [("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url()), ("OTEL_BSP_SCHEDULE_DELAY", "50".to_owned())];
+    let mut scene = Scene::with_settings(FIRST, &export.each_ref().map(|(name, value)| (*name, value.as_str()))).await;
+    scene.starts_the_adapters().await;
+    let (mut ana, mut bob) = scene.natter.two_in_a_chat().await;
+    let has = |spans: &[Span], name: &str, parent: &str| {
+        spans.iter().any(|span| span.service == ADAPTER && span.name == name && span.parent == parent)
+    };
+    let published = |span: &Span, service: &str| span.name == "publish chat" && span.service == service;
+
+    let said = ana.says("to Django").await;
+    bob.hears(said).await;
+    let is_it = |span: &Span| published(span, "natter-edge");
+    let is_whole = |spans: &[Span]| {
+        let publish = spans.iter().find(|span| is_it(span));
+        publish.is_some_and(|publish| has(spans, "relay chat", &publish.id))
+    };
+    collector.trace("what is told to Django is traced", is_it, is_whole).await;
+
+    scene.django_posts(&ana, 1, "from Django");
+    hears(&mut ana, 1, "from Django").await;
+    hears(&mut bob, 1, "from Django").await;
+    let is_it = |span: &Span| published(span, ADAPTER);
+    let is_whole = |spans: &[Span]| {
+        let publish = spans.iter().find(|span| is_it(span));
+        publish.is_some_and(|publish| {
+            spans
+                .iter()
+                .any(|span| span.id == publish.parent && has(spans, "hear message", "") && span.service == ADAPTER)
+                && spans.iter().any(|span| span.name == "deliver chat" && span.parent == publish.id)
+        })
+    };
+    collector.trace("what Django says is traced", is_it, is_whole).await;
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt as _, Full};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::body::Body;
@@ -44,6 +44,8 @@ struct Inner {
     lines: Lines,
     /// What moved calls are counted under.
     service: Option<&'static str>,
+    /// Wakes the keeper when addresses are wanted for the first time.
+    wanted: Arc<Notify>,
     /// Ends with the last clone.
     _keeper: Option<AbortOnDropHandle<()>>,
 }
@@ -51,19 +53,25 @@ struct Inner {
 impl From<Channel> for Calls {
     /// To one process, whatever stands behind the channel.
     fn from(channel: Channel) -> Self {
-        Self(Arc::new(Inner { lines: Lines::one(channel), service: None, _keeper: None }))
+        let (lines, wanted) = (Lines::one(channel), Arc::default());
+        Self(Arc::new(Inner { lines, service: None, wanted, _keeper: None }))
     }
 }
 
 impl Calls {
-    /// To all addresses of the target. Needs a Tokio runtime.
+    /// To all addresses of the target, which are looked up from the first call on. Needs a Tokio runtime.
     pub(crate) fn balanced(target: Target, resolve: Resolve) -> Self {
         let service = target.service;
         metrics::describe(service);
         let (found, known) = watch::channel(Known::Nothing);
-        let keeper = tokio::spawn(keeper::keep(target, resolve, found));
+        let wanted = Arc::new(Notify::new());
+        let asked = Arc::clone(&wanted);
+        let keeper = tokio::spawn(async move {
+            asked.notified().await;
+            keeper::keep(target, resolve, found).await;
+        });
         let keeper = Some(AbortOnDropHandle::new(keeper));
-        Self(Arc::new(Inner { lines: Lines::new(known), service: Some(service), _keeper: keeper }))
+        Self(Arc::new(Inner { lines: Lines::new(known), service: Some(service), wanted, _keeper: keeper }))
     }
 }
 
@@ -90,6 +98,7 @@ impl Inner {
         let deadline = Instant::now() + CALL_TIMEOUT;
         let (head, body) = request.into_parts();
         let body = timeout_at(deadline, body.collect()).await.map_err(|_| TimeoutExpired(()))??.to_bytes();
+        self.wanted.notify_one();
         let known = timeout_at(deadline, self.lines.known()).await.map_err(|_| TimeoutExpired(()))?;
         known.map_err(Status::unavailable)?;
         let (mut tried, mut turns) = (Vec::new(), 0);

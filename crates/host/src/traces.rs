@@ -36,22 +36,35 @@ pub struct TracesConfig {
     #[arg(long = "otlp-endpoint", env = ENDPOINT, value_name = "URL")]
     pub endpoint: Option<String>,
     /// What this program is called in traces. Unless given, what it is called anyway.
-    #[arg(long = "otel-service-name", env = "OTEL_SERVICE_NAME", value_name = "NAME")]
+    #[arg(long = "otel-service-name", env = "OTEL_SERVICE_NAME", value_name = "NAME", hide_short_help = true)]
     pub service_name: Option<String>,
     /// More about this process, such as `k8s.pod.name=edge-1,deployment.environment.name=prod`.
     #[arg(
         long = "otel-resource-attributes",
         env = "OTEL_RESOURCE_ATTRIBUTES",
         value_name = "KEY=VALUE,…",
-        default_value = ""
+        default_value = "",
+        hide_short_help = true
     )]
     pub resource_attributes: String,
     /// Which traces are exported. With `parentbased_`, as whoever called has decided, if anybody called.
-    #[arg(long = "traces-sampler", env = "OTEL_TRACES_SAMPLER", value_enum, hide_possible_values = true,
-          default_value_t = SamplerName::ParentbasedAlwaysOn)]
+    #[arg(
+        long = "traces-sampler",
+        env = "OTEL_TRACES_SAMPLER",
+        value_enum,
+        default_value_t = SamplerName::ParentbasedAlwaysOn,
+        hide_short_help = true
+    )]
     pub sampler: SamplerName,
     /// Part of the traces that a sampler with `traceidratio` exports, 0 to 1.
-    #[arg(long = "traces-sampler-arg", env = "OTEL_TRACES_SAMPLER_ARG", value_parser = ratio, default_value = "1")]
+    #[arg(
+        long = "traces-sampler-arg",
+        env = "OTEL_TRACES_SAMPLER_ARG",
+        value_name = "RATIO",
+        value_parser = ratio,
+        default_value = "1",
+        hide_short_help = true
+    )]
     pub sampler_arg: f64,
 }
 

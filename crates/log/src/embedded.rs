@@ -111,7 +111,7 @@ impl Embedded {
         let commands = self.commands.as_ref().expect("there until the log is dropped");
         let (reply, answer) = oneshot::channel();
         let append = Append { id, conversation, record, event, cause, place, reply };
-        commands.send(Command::Append(append)).await.map_err(|_| writer_gone())?;
+        commands.send(Command::Append(Box::new(append))).await.map_err(|_| writer_gone())?;
         Ok(answer)
     }
 

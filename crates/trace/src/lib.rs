@@ -1,7 +1,7 @@
 //! Traces: which spans there are, and how one goes on in another process.
 //!
 //! The only place that knows what they are called in OpenTelemetry. Everybody else makes a span of [`spans`], runs in it by
-//! `tracing`, and hands a [`TraceContext`] on. Who exports spans switches them on; until then making one costs a look at
+//! `tracing`, and hands a [`TraceContext`](context::TraceContext) on. Who exports spans switches them on; until then making one costs a look at
 //! an atomic, and nothing is read or written.
 
 pub mod context;

@@ -103,7 +103,8 @@ impl Fold {
             Ok(()) => {
                 #[cfg(feature = "failpoints")]
                 fail::fail_point!("persistence::after_commit", |_| std::process::abort());
-                consumer.acknowledge(&positions).await?;
+                let acknowledged = consumer.acknowledge(&positions).await;
+                acknowledged.inspect_err(|error| spans.iter().for_each(|span| spans::failed(span, error.kind())))?;
                 backoff.reset();
                 metrics::stored(positions.len(), begun.elapsed());
                 debug!(records = positions.len(), "stored");

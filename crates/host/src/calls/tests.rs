@@ -113,7 +113,10 @@ impl Name {
             Box::pin(async move { Ok(found) })
         });
         let origin = "http://test".parse().unwrap();
-        Calls::balanced(Target { service: Counting::NAME, origin, period: Duration::from_millis(50) }, resolve)
+        let calls =
+            Calls::balanced(Target { service: Counting::NAME, origin, period: Duration::from_millis(50) }, resolve);
+        calls.0.wanted.notify_one();
+        calls
     }
 }
 

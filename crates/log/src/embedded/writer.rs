@@ -22,7 +22,7 @@ const BATCH: usize = 256;
 
 /// What the writer can be asked to do.
 pub(super) enum Command {
-    Append(Append),
+    Append(Box<Append>),
     Acknowledge(Acknowledge),
 }
 
