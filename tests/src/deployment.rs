@@ -168,6 +168,14 @@ impl Deployment {
         guard.settings(user).into_iter().fold(launch, |launch, (variable, value)| launch.variable(variable, value))
     }
 
+    /// With a key for this deployment's broker, if that lets in only whom it knows.
+    fn lets_in(&self, service: Service) -> Service {
+        match self.servers.as_ref().and_then(|servers| servers.guard.as_ref()) {
+            Some(guard) => introduced(service, guard),
+            None => service,
+        }
+    }
+
     /// A program that is told by its environment where this deployment's broker and databases are, or its data folder.
     pub fn pointed_at(&self, launch: Launch) -> Launch {
         match &self.servers {
@@ -218,13 +226,27 @@ pub fn redis_adapters(deployment: &mut Deployment, folder: &Path, redis: &Redis)
             .setting("PERSISTENCE_URL", &persistence)
             .setting("REDIS_URLS", redis.url())
     };
-    ["redis-adapter-1", "redis-adapter-2"].into_iter().map(adapter).collect()
+    let adapters = ["redis-adapter-1", "redis-adapter-2"].into_iter().map(adapter);
+    adapters.map(|adapter| deployment.lets_in(adapter)).collect()
+}
+
+/// What writes this deployment's messages into Django's tables, not started, with its files in `folder`.
+pub fn mirror(deployment: &Deployment, folder: &Path, django_database: &str) -> Service {
+    let mirror = Service::new("mirror", "natter", "MIRROR", folder)
+        .argument("mirror-django")
+        .setting("DJANGO_DATABASE_URL", django_database);
+    let Some(servers) = &deployment.servers else { return mirror };
+    let mirror = mirror
+        .setting("NATS_URL", servers.nats.url())
+        .setting("AUTHZ_DATABASE_URL", servers.postgres.url())
+        .setting("PERSISTENCE_DATABASE_URL", servers.postgres.url());
+    deployment.lets_in(mirror)
 }
 
 /// With the key of its NATS user, which is called like its program.
 fn introduced(service: Service, guard: &Guard) -> Service {
-    let user = service.name().split('-').next().unwrap_or_default();
-    guard.settings(user).into_iter().fold(service, |service, (variable, value)| service.setting(variable, value))
+    let user = service.name().trim_end_matches(|end: char| end == '-' || end.is_ascii_digit()).to_owned();
+    guard.settings(&user).into_iter().fold(service, |service, (variable, value)| service.setting(variable, value))
 }
 
 fn data_folder(folder: &Path) -> PathBuf {

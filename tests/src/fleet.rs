@@ -1,6 +1,6 @@
 //! Django and Natter side by side, in one conversation, as docs/migrating-from-django.md brings them there.
 
-use crate::deployment::{Deployment, redis_adapters};
+use crate::deployment::{Deployment, mirror, redis_adapters};
 use crate::django::{Django, Layer};
 use crate::fixture::World;
 use crate::guide::Guide;
@@ -70,15 +70,7 @@ impl Fleet {
 
     /// Starts what writes Natter's messages into Django's tables, and waits until it is at it.
     pub async fn starts_the_mirror(&mut self) {
-        let mut deployment = self.natter.deployment().await;
-        let servers = deployment.servers();
-        let (nats, database) = (servers.nats.url(), servers.postgres.url());
-        let mirror = Service::new("mirror", "natter", "MIRROR", self.folder.path())
-            .argument("mirror-django")
-            .setting("DJANGO_DATABASE_URL", &self.django_database)
-            .setting("NATS_URL", nats)
-            .setting("AUTHZ_DATABASE_URL", &database)
-            .setting("PERSISTENCE_DATABASE_URL", database);
+        let mirror = mirror(&*self.natter.deployment().await, self.folder.path(), &self.django_database);
         let mirror = self.mirror.insert(mirror);
         mirror.start();
         mirror.is_ready().await;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use natter_tests::client::Client;
-use natter_tests::deployment::Deployment;
+use natter_tests::deployment::{Deployment, mirror};
 use natter_tests::django::{Django, Layer};
 use natter_tests::fixture::{PASSWORD, Person, World};
 use natter_tests::process::{Finished, Launch};
@@ -47,16 +47,7 @@ impl Move {
         deployment.start_services();
         deployment.is_ready().await;
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut mirror = Service::new("mirror", "natter", "MIRROR", folder.path())
-            .argument("mirror-django")
-            .setting("DJANGO_DATABASE_URL", database);
-        if shape == Shape::Real {
-            let servers = deployment.servers();
-            mirror = mirror
-                .setting("NATS_URL", servers.nats.url())
-                .setting("AUTHZ_DATABASE_URL", servers.postgres.url())
-                .setting("PERSISTENCE_DATABASE_URL", servers.postgres.url());
-        }
+        let mirror = mirror(&deployment, folder.path(), database);
         let natter = Stack::of(shape, &world, deployment);
         Self { django, natter, mirror, database: database.to_owned(), _folder: folder }
     }
