@@ -12,17 +12,16 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt as _, Full};
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
-use tokio_util::task::AbortOnDropHandle;
 use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
 use tonic::transport::Channel;
 use tonic::{Status, TimeoutExpired};
 use tower::{BoxError, Service};
 
+use keeper::Keeper;
 pub(crate) use keeper::{Resolve, Target};
-use lines::{Known, Lines};
+use lines::Lines;
 use unsent::Unsent;
 
 /// Longest wait for an answer. A password hash takes up to a second on a busy machine.
@@ -44,25 +43,23 @@ struct Inner {
     /// What moved calls are counted under.
     service: Option<&'static str>,
     /// Ends with the last clone.
-    _keeper: Option<AbortOnDropHandle<()>>,
+    keeper: Option<Keeper>,
 }
 
 impl From<Channel> for Calls {
     /// To one process, whatever stands behind the channel.
     fn from(channel: Channel) -> Self {
-        Self(Arc::new(Inner { lines: Lines::one(channel), service: None, _keeper: None }))
+        Self(Arc::new(Inner { lines: Lines::one(channel), service: None, keeper: None }))
     }
 }
 
 impl Calls {
-    /// To all addresses of the target. Needs a Tokio runtime.
+    /// To all addresses of the target, looked up from the first call on. Needs a Tokio runtime.
     pub(crate) fn balanced(target: Target, resolve: Resolve) -> Self {
-        let service = target.service;
-        metrics::describe(service);
-        let (found, known) = watch::channel(Known::Nothing);
-        let keeper = tokio::spawn(keeper::keep(target, resolve, found));
-        let keeper = Some(AbortOnDropHandle::new(keeper));
-        Self(Arc::new(Inner { lines: Lines::new(known), service: Some(service), _keeper: keeper }))
+        let service = Some(target.service);
+        metrics::describe(target.service);
+        let keeper = Keeper::new(target, resolve);
+        Self(Arc::new(Inner { lines: Lines::new(keeper.known()), service, keeper: Some(keeper) }))
     }
 }
 
@@ -85,6 +82,7 @@ impl Service<Request<Body>> for Calls {
 impl Inner {
     async fn call(&self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
         let deadline = Instant::now() + CALL_TIMEOUT;
+        self.keeper.iter().for_each(Keeper::begin);
         let (head, body) = request.into_parts();
         let body = timeout_at(deadline, body.collect()).await.map_err(|_| TimeoutExpired(()))??.to_bytes();
         let known = timeout_at(deadline, self.lines.known()).await.map_err(|_| TimeoutExpired(()))?;
