@@ -12,9 +12,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt as _, Full};
-use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
-use tokio_util::task::AbortOnDropHandle;
 use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
 use tonic::transport::Channel;
@@ -22,8 +20,9 @@ use tonic::{Status, TimeoutExpired};
 use tower::{BoxError, Service};
 
 use crate::traces;
+use keeper::Keeper;
 pub(crate) use keeper::{Resolve, Target};
-use lines::{Known, Lines};
+use lines::Lines;
 use unsent::Unsent;
 
 /// Longest wait for an answer. A password hash takes up to a second on a busy machine.
@@ -44,34 +43,24 @@ struct Inner {
     lines: Lines,
     /// What moved calls are counted under.
     service: Option<&'static str>,
-    /// Wakes the keeper when addresses are wanted for the first time.
-    wanted: Arc<Notify>,
     /// Ends with the last clone.
-    _keeper: Option<AbortOnDropHandle<()>>,
+    keeper: Option<Keeper>,
 }
 
 impl From<Channel> for Calls {
     /// To one process, whatever stands behind the channel.
     fn from(channel: Channel) -> Self {
-        let (lines, wanted) = (Lines::one(channel), Arc::default());
-        Self(Arc::new(Inner { lines, service: None, wanted, _keeper: None }))
+        Self(Arc::new(Inner { lines: Lines::one(channel), service: None, keeper: None }))
     }
 }
 
 impl Calls {
-    /// To all addresses of the target, which are looked up from the first call on. Needs a Tokio runtime.
+    /// To all addresses of the target, looked up from the first call on. Needs a Tokio runtime.
     pub(crate) fn balanced(target: Target, resolve: Resolve) -> Self {
-        let service = target.service;
-        metrics::describe(service);
-        let (found, known) = watch::channel(Known::Nothing);
-        let wanted = Arc::new(Notify::new());
-        let asked = Arc::clone(&wanted);
-        let keeper = tokio::spawn(async move {
-            asked.notified().await;
-            keeper::keep(target, resolve, found).await;
-        });
-        let keeper = Some(AbortOnDropHandle::new(keeper));
-        Self(Arc::new(Inner { lines: Lines::new(known), service: Some(service), wanted, _keeper: keeper }))
+        let service = Some(target.service);
+        metrics::describe(target.service);
+        let keeper = Keeper::new(target, resolve);
+        Self(Arc::new(Inner { lines: Lines::new(keeper.known()), service, keeper: Some(keeper) }))
     }
 }
 
@@ -96,9 +85,9 @@ impl Service<Request<Body>> for Calls {
 impl Inner {
     async fn call(&self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
         let deadline = Instant::now() + CALL_TIMEOUT;
+        self.keeper.iter().for_each(Keeper::begin);
         let (head, body) = request.into_parts();
         let body = timeout_at(deadline, body.collect()).await.map_err(|_| TimeoutExpired(()))??.to_bytes();
-        self.wanted.notify_one();
         let known = timeout_at(deadline, self.lines.known()).await.map_err(|_| TimeoutExpired(()))?;
         known.map_err(Status::unavailable)?;
         let (mut tried, mut turns) = (Vec::new(), 0);

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -59,12 +60,48 @@ impl Target {
     }
 }
 
+/// Keeps a service's addresses from the moment that somebody needs them, until it is dropped.
+pub(super) struct Keeper {
+    target: Target,
+    resolve: Resolve,
+    known: watch::Sender<Known>,
+    runtime: Handle,
+    running: OnceLock<AbortOnDropHandle<()>>,
+}
+
+impl Keeper {
+    /// Nothing is looked up yet. Needs a Tokio runtime, in which it does its work.
+    pub(super) fn new(target: Target, resolve: Resolve) -> Self {
+        let known = watch::Sender::new(Known::Nothing);
+        Self { target, resolve, known, runtime: Handle::current(), running: OnceLock::new() }
+    }
+
+    /// What it comes to know.
+    pub(super) fn known(&self) -> watch::Receiver<Known> {
+        self.known.subscribe()
+    }
+
+    /// The addresses are needed.
+    pub(super) fn begin(&self) {
+        self.running.get_or_init(|| {
+            let keeping = keep(self.target.clone(), Arc::clone(&self.resolve), self.known.clone());
+            AbortOnDropHandle::new(self.runtime.spawn(keeping))
+        });
+    }
+}
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keeper").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
 /// An address, and the task that follows what it says of itself.
 type Follower = (Arc<Line>, AbortOnDropHandle<()>);
 type Followed = BTreeMap<SocketAddr, Follower>;
 
 /// Looks the addresses up for ever: at once, then again and again, and sooner when one does not answer.
-pub(super) async fn keep(target: Target, resolve: Resolve, known: watch::Sender<Known>) {
+async fn keep(target: Target, resolve: Resolve, known: watch::Sender<Known>) {
     let period = target.period;
     let lost = Arc::new(Notify::new());
     let mut followed = Followed::new();

@@ -11,6 +11,7 @@ use hyper::body::Frame;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::server::NamedService;
 use tower::ServiceExt as _;
 
@@ -113,9 +114,9 @@ impl Name {
             Box::pin(async move { Ok(found) })
         });
         let origin = "http://test".parse().unwrap();
-        let calls =
-            Calls::balanced(Target { service: Counting::NAME, origin, period: Duration::from_millis(50) }, resolve);
-        calls.0.wanted.notify_one();
+        let target = Target { service: Counting::NAME, origin, period: Duration::from_millis(50) };
+        let calls = Calls::balanced(target, resolve);
+        calls.0.keeper.iter().for_each(Keeper::begin);
         calls
     }
 }
