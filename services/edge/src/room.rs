@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use crate::gate::Gate;
-use crate::metrics;
+use crate::metrics::missed;
 use crate::reader::{Reader, patience};
 use crate::window::{State, Window};
 
@@ -128,7 +128,7 @@ impl Room {
         }
         #[cfg(feature = "failpoints")]
         fail::fail_point!("edge::skip_gap_fill", |_| ());
-        metrics::gap_found();
+        missed::gap_found();
         let mut n_entries = 0;
         while self.head() < goal && self.is_going_on() {
             let head = self.head();
@@ -146,7 +146,7 @@ impl Room {
             }
         }
         debug!(conversation = %self.conversation, n_entries, "filled a gap");
-        metrics::gap_filled(n_entries);
+        missed::gap_filled(n_entries);
     }
 
     async fn push(&self, entries: &[Entry]) {

@@ -216,11 +216,11 @@ impl Window {
     }
 
     fn push_frame(&mut self, frame: Frame) {
-        self.n_bytes += frame.text.len();
+        self.n_bytes += frame.n_bytes();
         self.frames.push_back(frame);
         while self.frames.len() > self.max_frames || self.n_bytes > MAX_BYTES {
             let Some(gone) = self.frames.pop_front() else { break };
-            self.n_bytes -= gone.text.len();
+            self.n_bytes -= gone.n_bytes();
             self.first += 1;
             self.floor = gone.position;
         }
