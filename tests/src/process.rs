@@ -29,6 +29,7 @@ pub struct Launch {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     run_as: Option<RunAs>,
+    hosts: Option<PathBuf>,
 }
 
 impl Launch {
@@ -40,6 +41,7 @@ impl Launch {
             arguments: Vec::new(),
             environment: Vec::new(),
             run_as: None,
+            hosts: None,
         }
     }
 
@@ -63,6 +65,12 @@ impl Launch {
     /// As this user. Only root can do that.
     pub fn run_as(mut self, run_as: Option<RunAs>) -> Self {
         self.run_as = run_as;
+        self
+    }
+
+    /// With this file as its `/etc/hosts`. Only root can do that, or somebody who may have a namespace of their own.
+    pub fn hosts(mut self, hosts: &Path) -> Self {
+        self.hosts = Some(hosts.to_owned());
         self
     }
 
@@ -104,7 +112,16 @@ impl Launch {
         if let Some(RunAs { user, group }) = self.run_as {
             command.arg(format!("--reuid={user}")).arg(format!("--regid={group}")).arg("--clear-groups");
         }
-        command.arg("--pdeathsig=KILL").arg("--").arg(&self.program).args(&self.arguments).env_clear();
+        command.arg("--pdeathsig=KILL").arg("--");
+        if let Some(hosts) = &self.hosts {
+            command.arg("unshare").arg("--mount");
+            if !rustix::process::geteuid().is_root() {
+                command.arg("--map-root-user");
+            }
+            let mount = r#"mount --bind "$0" /etc/hosts && exec "$@""#;
+            command.args(["--", "sh", "-c", mount]).arg(hosts);
+        }
+        command.arg(&self.program).args(&self.arguments).env_clear();
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);

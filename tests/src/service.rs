@@ -66,6 +66,18 @@ impl Service {
         self
     }
 
+    /// On this address of the machine.
+    pub fn host(mut self, host: IpAddr) -> Self {
+        self.host = host;
+        self
+    }
+
+    /// With this file as its `/etc/hosts`.
+    pub fn hosts(mut self, hosts: &Path) -> Self {
+        self.launch = self.launch.hosts(hosts);
+        self
+    }
+
     /// On every address of the machine.
     pub fn everywhere(mut self) -> Self {
         self.host = IpAddr::V4(Ipv4Addr::UNSPECIFIED);

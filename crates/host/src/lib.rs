@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub mod backoff;
+pub mod calls;
 pub mod cli;
 pub mod exit;
 pub mod grpc;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use natter_host::cli::HostConfig;
+use natter_host::grpc::GrpcConfig;
 use natter_host::nats::NatsConfig;
 use natter_host::secret::Secret;
 use natter_identity::minter::Lifetimes;
@@ -34,6 +35,9 @@ pub struct AuthzConfig {
     /// Seconds that a refresh token is good for. Two days, as in the Django chat.
     #[arg(long, env = "AUTHZ_REFRESH_SECONDS", default_value_t = 172_800, value_parser = clap::value_parser!(u32).range(1..))]
     pub refresh_seconds: u32,
+    /// How it serves gRPC.
+    #[command(flatten)]
+    pub grpc: GrpcConfig,
     /// What every program has.
     #[command(flatten)]
     pub host: HostConfig,

@@ -63,7 +63,8 @@ async fn run(config: &AuthzConfig) -> anyhow::Result<()> {
             tasks.spawn(keys.follow(drain.clone()));
             let watched = readiness.clone();
             tasks.spawn(async move { watched.watch(POSTGRES, || store.ready()).await });
-            grpc.serve(AuthzServer::new(authz), &readiness, drain).await
+            grpc.serve(AuthzServer::new(authz), &readiness, config.grpc.connection_age(), drain).await;
+            anyhow::Ok(())
         })
         .await
 }

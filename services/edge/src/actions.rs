@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use natter_host::calls::Calls;
 use natter_log::port::{Log, LogError};
 use natter_model::event::{Actor, Body, Event, Origin, Signal, SignalBody};
 use natter_model::id::{AccountId, ConversationId, EventId, MessageId, Position};
@@ -10,7 +11,6 @@ use natter_model::timestamp::Timestamp;
 use natter_proto::v1;
 use natter_proto::v1::messages_client::MessagesClient;
 use tokio::time::Instant;
-use tonic::transport::Channel;
 
 use crate::metrics;
 use crate::metrics::outcome::Outcome;
@@ -23,7 +23,7 @@ pub(crate) struct Actions {
     log: Arc<dyn Log>,
     resends: Arc<Resends>,
     /// Shared, because each connection holds the deeds and a client takes some hundred bytes.
-    messages: Arc<MessagesClient<Channel>>,
+    messages: Arc<MessagesClient<Calls>>,
 }
 
 /// A message that somebody wants to do something to.
@@ -90,7 +90,7 @@ impl Target {
 
 impl Actions {
     /// Deeds that go to this log, on messages that persistence knows.
-    pub(crate) fn new(log: Arc<dyn Log>, persistence: Arc<Persistence>, messages: MessagesClient<Channel>) -> Self {
+    pub(crate) fn new(log: Arc<dyn Log>, persistence: Arc<Persistence>, messages: MessagesClient<Calls>) -> Self {
         let resends = Arc::new(Resends::new(Arc::clone(&log), persistence));
         Self { log, resends, messages: Arc::new(messages) }
     }

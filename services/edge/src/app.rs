@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use natter_host::calls::Calls;
 use natter_proto::v1::messages_client::MessagesClient;
-use tonic::transport::Channel;
 
 use crate::actions::Actions;
 use crate::auth::Auth;
@@ -24,7 +24,7 @@ pub(crate) struct App {
     /// What participants can do.
     pub actions: Actions,
     /// What has been said.
-    pub messages: MessagesClient<Channel>,
+    pub messages: MessagesClient<Calls>,
     /// How much each client may ask.
     pub limits: Arc<Limits>,
     /// Proxies between the clients and here.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use moka::Entry;
 use moka::future::Cache;
+use natter_host::calls::Calls;
 use natter_model::event::Actor;
 use natter_model::id::{AccountId, ConversationId};
 use natter_model::timestamp::Timestamp;
@@ -12,7 +13,6 @@ use natter_proto::v1;
 use natter_proto::v1::admit_reply::Verdict;
 use natter_proto::v1::authz_client::AuthzClient;
 use tokio::time::Instant;
-use tonic::transport::Channel;
 
 use crate::auth::Token;
 use crate::config::EdgeConfig;
@@ -26,7 +26,7 @@ const ON_ITS_WAY: Duration = Duration::from_secs(30);
 /// The permission port. Cheap to clone; all clones remember together.
 #[derive(Clone)]
 pub(crate) struct Gate {
-    authz: AuthzClient<Channel>,
+    authz: AuthzClient<Calls>,
     admissions: Cache<(AccountId, ConversationId), Admission>,
     accounts: Cache<AccountId, Arc<v1::Account>>,
     /// Conversations that were deleted a moment ago. authz hears of it last, so what it says of them is not remembered.
@@ -69,7 +69,7 @@ pub(crate) enum GateError {
 
 impl Gate {
     /// A gate that has asked nothing yet.
-    pub(crate) fn new(authz: AuthzClient<Channel>, config: &EdgeConfig) -> Self {
+    pub(crate) fn new(authz: AuthzClient<Calls>, config: &EdgeConfig) -> Self {
         let admissions = Cache::builder()
             .max_capacity(REMEMBERED)
             .time_to_live(config.admission())
@@ -148,7 +148,7 @@ impl Gate {
     }
 
     /// For the questions that are not remembered.
-    pub(crate) fn authz(&self) -> AuthzClient<Channel> {
+    pub(crate) fn authz(&self) -> AuthzClient<Calls> {
         self.authz.clone()
     }
 

@@ -47,6 +47,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use natter_host::calls::Calls;
 use natter_keys::Tokens;
 use natter_log::port::Log;
 use natter_proto::v1::authz_client::AuthzClient;
@@ -55,7 +56,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::transport::Channel;
 
 use crate::actions::Actions;
 use crate::app::App;
@@ -82,9 +82,9 @@ pub struct Ports {
     /// Where events go to and come from.
     pub log: Arc<dyn Log>,
     /// Leads to authz. Calls over it have a deadline.
-    pub authz: Channel,
+    pub authz: Calls,
     /// Leads to persistence. Calls over it have a deadline.
-    pub messages: Channel,
+    pub messages: Calls,
     /// Whose tokens are accepted.
     pub tokens: Tokens,
 }

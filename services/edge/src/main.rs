@@ -51,8 +51,9 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
     settings.edge.max_connections = open_files.connections(wanted);
     let keys = Keys::open(&settings.tokens, settings.tokens.signing_key()?.as_ref())?;
     let good_tokens = keys.tokens();
-    let authz = Peer::new("AUTHZ_URL", &settings.authz_url, authz_server::SERVICE_NAME)?;
-    let persistence = Peer::new("PERSISTENCE_URL", &settings.persistence_url, messages_server::SERVICE_NAME)?;
+    let authz = Peer::new("AUTHZ_URL", &settings.authz_url, authz_server::SERVICE_NAME, &settings.peers)?;
+    let persistence =
+        Peer::new("PERSISTENCE_URL", &settings.persistence_url, messages_server::SERVICE_NAME, &settings.peers)?;
     let nats = &settings.nats;
     let access = Access::at(nats.url.expose(), "edge").roots(nats.roots()?);
     let access = access.seed(nats.seed()?).map_err(|error| nats.seed_refused(error))?;
@@ -62,12 +63,8 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
 
     let lifecycle = Lifecycle::from_signals(settings.host.drain()).context("listening to signals")?;
     let readiness = Readiness::new(&[NATS, AUTHZ, RIGHTS, PERSISTENCE, KEYS], lifecycle.drain());
-    let ports = Ports {
-        log: log.clone(),
-        authz: authz.channel(),
-        messages: persistence.channel(),
-        tokens: good_tokens.clone(),
-    };
+    let ports =
+        Ports { log: log.clone(), authz: authz.calls(), messages: persistence.calls(), tokens: good_tokens.clone() };
     let edge = Edge::bind(settings.edge, ports).await.map_err(refused)?;
     let ops = Ops::bind("EDGE_OPS_LISTEN", settings.ops_listen).await?;
     Addresses { listen: edge.address(), ops: Some(ops.address()) }.announce(&settings.host)?;
@@ -101,7 +98,7 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
                 let is_met = async || {
                     persistence.check().await?;
                     // A log that is behind the store has lost its tail: this edge has not seen it, the store has.
-                    log.expect_at_least(highest::ask(persistence.channel()).await?);
+                    log.expect_at_least(highest::ask(persistence.calls()).await?);
                     Ok::<_, String>(())
                 };
                 ready.wait_for(PERSISTENCE, is_met).await;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use natter_host::calls::Calls;
 use natter_model::id::{AccountId, ConversationId, Position};
 use natter_model::timestamp::Timestamp;
 use natter_proto::v1;
 use natter_proto::v1::messages_client::MessagesClient;
 use tokio::sync::Semaphore;
-use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 use tracing::warn;
 
@@ -27,7 +27,7 @@ const LEFT_ALONE: Duration = Duration::from_secs(2);
 
 /// Persistence, as long as it answers.
 pub(crate) struct Persistence {
-    messages: MessagesClient<Channel>,
+    messages: MessagesClient<Calls>,
     pages_at_once: Semaphore,
     breaker: Breaker,
 }
@@ -48,7 +48,7 @@ pub(crate) struct Posted {
 
 impl Persistence {
     /// The one that this leads to.
-    pub(crate) fn new(messages: MessagesClient<Channel>) -> Self {
+    pub(crate) fn new(messages: MessagesClient<Calls>) -> Self {
         Self { messages, pages_at_once: Semaphore::new(PAGES_AT_ONCE), breaker: Breaker::new(LEFT_ALONE) }
     }
 
@@ -83,7 +83,7 @@ impl Persistence {
         &self,
         question: Q,
         patience: Duration,
-        ask: impl AsyncFnOnce(&mut MessagesClient<Channel>, Request<Q>) -> Result<Response<R>, Status>,
+        ask: impl AsyncFnOnce(&mut MessagesClient<Calls>, Request<Q>) -> Result<Response<R>, Status>,
     ) -> Result<R, Away> {
         if !self.breaker.lets_through() {
             return Err(Away);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use natter_edge::config::EdgeConfig;
 use natter_host::cli::HostConfig;
 use natter_host::nats::NatsConfig;
+use natter_host::peer::PeerConfig;
 use natter_keys::config::TokenConfig;
 
 /// What the program can be told.
@@ -26,6 +27,9 @@ pub(crate) struct Settings {
     /// Where persistence serves gRPC.
     #[arg(long, env = "PERSISTENCE_URL", default_value = "http://127.0.0.1:50052")]
     pub persistence_url: String,
+    /// How their addresses are kept.
+    #[command(flatten)]
+    pub peers: PeerConfig,
     /// Whose tokens are accepted.
     #[command(flatten)]
     pub tokens: TokenConfig,

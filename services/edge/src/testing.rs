@@ -97,7 +97,8 @@ impl Stage {
         let asked = Arc::new(crate::persistence::Persistence::new(messages.clone()));
         let config = EdgeConfig { window_frames, ..EdgeConfig::default() };
         // Nobody asks it anything here.
-        let gate = Gate::new(AuthzClient::new(Endpoint::from_static("http://authz").connect_lazy()), &config);
+        let nobody = Endpoint::from_static("http://authz").connect_lazy();
+        let gate = Gate::new(AuthzClient::new(nobody.into()), &config);
         let key = SigningKey::hmac(&KEY).expect("long enough");
         let verifier = Verifier::new(&key, VerifierSettings::default());
         let auth = Arc::new(Auth { tokens: verifier.into(), gate: gate.clone(), rights: Rights::new() });

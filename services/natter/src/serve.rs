@@ -10,7 +10,7 @@ use natter_edge::config::EdgeConfig;
 use natter_edge::{BindError, CROWDED, Edge, Ports};
 use natter_host::addresses::Addresses;
 use natter_host::exit::Misconfigured;
-use natter_host::grpc::{self, GrpcService};
+use natter_host::grpc::{self, ConnectionAge, GrpcService};
 use natter_host::lifecycle::Lifecycle;
 use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
@@ -205,9 +205,7 @@ async fn serve<S: GrpcService>(
     readiness: Readiness,
     drain: CancellationToken,
 ) {
-    if let Err(error) = grpc::serve(service, calls, &readiness, drain).await {
-        error!(%error, service = S::NAME, "a part of this process has ended");
-    }
+    grpc::serve(service, calls, &readiness, ConnectionAge::UNLIMITED, drain).await;
 }
 
 fn refused(folder: &DataFolder, error: BindError) -> Misconfigured {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 
 use natter_host::cli::HostConfig;
+use natter_host::grpc::GrpcConfig;
 use natter_host::nats::NatsConfig;
 use natter_host::secret::Secret;
 
@@ -26,6 +27,9 @@ pub struct PersistenceConfig {
     /// Records that are stored in one transaction, at most. At 500 the transaction's own cost no longer shows.
     #[arg(long, env = "PERSISTENCE_BATCH_RECORDS", default_value = "500")]
     pub batch_records: NonZero<u16>,
+    /// How it serves gRPC.
+    #[command(flatten)]
+    pub grpc: GrpcConfig,
     /// What every program has.
     #[command(flatten)]
     pub host: HostConfig,

@@ -65,7 +65,8 @@ async fn run(config: &PersistenceConfig) -> anyhow::Result<()> {
             tasks.spawn(async move { watched.watch(NATS, || reach(&log)).await });
             let watched = readiness.clone();
             tasks.spawn(async move { watched.watch(POSTGRES, || store.ready()).await });
-            grpc.serve(MessagesServer::new(history), &readiness, drain).await
+            grpc.serve(MessagesServer::new(history), &readiness, config.grpc.connection_age(), drain).await;
+            anyhow::Ok(())
         })
         .await
 }

@@ -13,13 +13,13 @@ mod typing;
 
 use std::sync::Arc;
 
+use natter_host::calls::Calls;
 use natter_log::port::Log;
 use natter_model::id::{ConversationId, Position};
 use natter_proto::v1::authz_client::AuthzClient;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::transport::Channel;
 
 use crate::layer::Layer;
 use crate::layer::config::LayerConfig;
@@ -50,7 +50,7 @@ impl Bridge {
     /// part.
     pub fn new(
         log: Arc<dyn Log>,
-        authz: Channel,
+        authz: Calls,
         (layer, inbox): (Layer, Inbox),
         config: &LayerConfig,
         first: ConversationId,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use natter_host::cli::HostConfig;
 use natter_host::exit::Misconfigured;
 use natter_host::nats::NatsConfig;
+use natter_host::peer::PeerConfig;
 use natter_host::secret::{Secret, read_file};
 
 use crate::layer::config::{ClientCertificate, LayerConfig, LayerKind, Serializer};
@@ -27,6 +28,9 @@ pub struct AdapterConfig {
     /// Where persistence serves gRPC. Asked once, when the adapter starts.
     #[arg(long, env = "PERSISTENCE_URL", default_value = "http://127.0.0.1:50052")]
     pub persistence_url: String,
+    /// How their addresses are kept.
+    #[command(flatten)]
+    pub peers: PeerConfig,
     /// The channel layer.
     #[command(flatten)]
     pub channels: ChannelsConfig,

@@ -45,8 +45,9 @@ async fn run(config: &AdapterConfig) -> anyhow::Result<()> {
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let channels = config.channels.layer()?;
-    let authz = Peer::new("AUTHZ_URL", &config.authz_url, authz_server::SERVICE_NAME)?;
-    let persistence = Peer::new("PERSISTENCE_URL", &config.persistence_url, messages_server::SERVICE_NAME)?;
+    let authz = Peer::new("AUTHZ_URL", &config.authz_url, authz_server::SERVICE_NAME, &config.peers)?;
+    let persistence =
+        Peer::new("PERSISTENCE_URL", &config.persistence_url, messages_server::SERVICE_NAME, &config.peers)?;
     let access = Access::at(config.nats.url.expose(), "redis-adapter").roots(config.nats.roots()?);
     let access = access.seed(config.nats.seed()?).map_err(|error| config.nats.seed_refused(error))?;
     let log = JetStream::connect(&access).await;
@@ -76,7 +77,7 @@ async fn run(config: &AdapterConfig) -> anyhow::Result<()> {
             let (asked, ready) = (authz.clone(), readiness.clone());
             // Only waited for at the start: later what is heard waits until it is back.
             tasks.spawn(async move { ready.wait_for(AUTHZ, async || asked.check().await).await });
-            let bridge = Bridge::new(log, authz.channel(), (layer, inbox), &channels, first);
+            let bridge = Bridge::new(log, authz.calls(), (layer, inbox), &channels, first);
             let (begun, ready) = (bridge.has_begun(), readiness.clone());
             tasks.spawn(drain.clone().run_until_cancelled_owned(async move {
                 begun.await;
@@ -102,7 +103,7 @@ async fn check(
     let (first, highest) = (Cell::new(None), Cell::new(None));
     let ask = async || {
         persistence.check().await?;
-        highest.set(Some(start::highest_of_django(persistence.channel()).await?));
+        highest.set(Some(start::highest_of_django(persistence.calls()).await?));
         Ok::<_, String>(())
     };
     readiness.wait_for(PERSISTENCE, ask).await;

@@ -1,14 +1,14 @@
 //! What must be so before the adapter runs: Django's ids stay below Natter's.
 
+use natter_host::calls::Calls;
 use natter_host::exit::Misconfigured;
 use natter_host::peer;
 use natter_model::id::{ConversationId, Position};
 use natter_proto::v1::GetHighestRequest;
 use natter_proto::v1::messages_client::MessagesClient;
-use tonic::transport::Channel;
 
 /// The highest id of a message that Django gave, as far as the store knows; 0: it knows none.
-pub async fn highest_of_django(persistence: Channel) -> Result<u64, String> {
+pub async fn highest_of_django(persistence: Calls) -> Result<u64, String> {
     let answer = MessagesClient::new(persistence).get_highest(GetHighestRequest {}).await;
     answer.map(|answer| answer.into_inner().given_message_id).map_err(|status| peer::told(&status))
 }

@@ -3,9 +3,9 @@
 use std::future::{Future, ready};
 
 use axum::http::StatusCode;
+use natter_host::calls::Calls;
 use natter_proto::v1::messages_client::MessagesClient;
 use tonic::Code;
-use tonic::transport::Channel;
 
 use super::answer::Refusal;
 use crate::app::App;
@@ -14,7 +14,7 @@ use crate::app::App;
 const MAX_REPLY_BYTES: usize = 64 << 20;
 
 /// Persistence, for replies that hold many messages.
-pub(crate) fn messages_client(app: &App) -> MessagesClient<Channel> {
+pub(crate) fn messages_client(app: &App) -> MessagesClient<Calls> {
     app.messages.clone().max_decoding_message_size(MAX_REPLY_BYTES)
 }
 

@@ -36,15 +36,17 @@ impl Rights {
 
     async fn keep_listening(&self, gate: &Gate) {
         let mut backoff = Backoff::between(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut is_told = false;
         loop {
             let mut followed = None;
             let error = self.listen(gate, &mut followed).await;
             self.lose();
-            if followed.is_some() {
+            if followed.take().is_some() {
+                // An authz that ends or whose connection is old: the next one goes on where this one was.
+                info!(error, "hearing of rights that end has to begin again");
                 backoff.reset();
-            }
-            drop(followed);
-            if backoff.is_fresh() {
+                is_told = false;
+            } else if !std::mem::replace(&mut is_told, true) {
                 warn!(error, "cannot hear of rights that end");
             }
             backoff.wait().await;

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use hyper_util::rt::TokioIo;
+use natter_host::calls::Calls;
 use natter_log::port::Log;
 use natter_model::event::{Body, Entry};
 use natter_model::id::Position;
 use natter_proto::v1::messages_client::MessagesClient;
 use natter_proto::v1::messages_server::{Messages, MessagesServer};
 use natter_proto::{record, v1};
-use tonic::transport::{Channel, Endpoint, Server, Uri};
+use tonic::transport::{Endpoint, Server, Uri};
 use tonic::{Request, Response, Status};
 use tower::service_fn;
 
@@ -44,7 +45,7 @@ impl Persistence {
     }
 
     /// Leads to it.
-    pub(crate) fn client(&self) -> MessagesClient<Channel> {
+    pub(crate) fn client(&self) -> MessagesClient<Calls> {
         let (client, server) = tokio::io::duplex(64 * 1024);
         let incoming = stream::iter([Ok::<_, std::io::Error>(server)]).chain(stream::pending());
         tokio::spawn(Server::builder().add_service(MessagesServer::new(self.clone())).serve_with_incoming(incoming));
@@ -53,7 +54,8 @@ impl Persistence {
             let line = client.take().ok_or_else(|| std::io::Error::other("there is one line only"));
             async move { line }
         });
-        MessagesClient::new(Endpoint::from_static("http://in-process").connect_with_connector_lazy(connector))
+        let channel = Endpoint::from_static("http://in-process").connect_with_connector_lazy(connector);
+        MessagesClient::new(channel.into())
     }
 
     async fn entries(&self, after: Position) -> Result<Vec<Entry>, Status> {

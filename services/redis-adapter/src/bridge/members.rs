@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
+use natter_host::calls::Calls;
 use natter_host::peer;
 use natter_model::event::Actor;
 use natter_model::id::{AccountId, ConversationId};
 use natter_proto::v1;
 use natter_proto::v1::authz_client::AuthzClient;
 use tokio::time::Instant;
-use tonic::transport::Channel;
 
 /// Conversations remembered at once. Some 200 bytes each.
 const REMEMBERED: u64 = 100_000;
@@ -27,7 +27,7 @@ pub(crate) struct AuthzUnavailable(String);
 /// The participants of all conversations. Cheap to clone; all clones remember together.
 #[derive(Clone)]
 pub(crate) struct Members {
-    authz: AuthzClient<Channel>,
+    authz: AuthzClient<Calls>,
     known: Cache<ConversationId, Arc<Answer>>,
 }
 
@@ -38,7 +38,7 @@ struct Answer {
 
 impl Members {
     /// Nothing is known yet.
-    pub(crate) fn new(authz: AuthzClient<Channel>) -> Self {
+    pub(crate) fn new(authz: AuthzClient<Calls>) -> Self {
         Self { authz, known: Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBER).build() }
     }
 

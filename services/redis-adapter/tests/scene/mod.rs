@@ -1,12 +1,13 @@
 //! A log, a Redis, an authz, and adapters between them.
 #![allow(dead_code, reason = "each test uses its part")]
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
 use natter_authz::Authz;
-use natter_host::grpc::GrpcListener;
-use natter_host::peer::Peer;
+use natter_host::grpc::{ConnectionAge, GrpcListener};
+use natter_host::peer::{Peer, PeerConfig};
 use natter_host::readiness::Readiness;
 use natter_identity::key::SigningKey;
 use natter_identity::minter::{Lifetimes, Minter};
@@ -90,10 +91,13 @@ impl Scene {
         let url = format!("http://{}", listener.address());
         let serving = tokio::spawn(async move {
             let readiness = Readiness::new(&[], CancellationToken::new());
-            listener.serve(AuthzServer::new(authz), &readiness, CancellationToken::new()).await.unwrap();
+            listener
+                .serve(AuthzServer::new(authz), &readiness, ConnectionAge::UNLIMITED, CancellationToken::new())
+                .await;
         });
         let log = connected(&nats).await;
-        let authz = Peer::new("AUTHZ_URL", &url, authz_server::SERVICE_NAME).unwrap();
+        let peers = PeerConfig { peer_resolve_seconds: NonZero::<u32>::MIN };
+        let authz = Peer::new("AUTHZ_URL", &url, authz_server::SERVICE_NAME, &peers).unwrap();
         let config = settings(kind, &redis);
         let _authz = AbortOnDropHandle::new(serving);
         let scene = Self { nats, redis, config, log, accounts, authz, _authz, _folder: folder };
@@ -122,7 +126,7 @@ impl Scene {
         let running = runtime.spawn(async move {
             let log = Arc::new(JetStream::connect(&access).await.unwrap());
             let opened = Layer::open(&config).unwrap();
-            let bridge = Bridge::new(log, authz.channel(), opened, &config, conversation(FIRST));
+            let bridge = Bridge::new(log, authz.calls(), opened, &config, conversation(FIRST));
             begun.send((bridge.has_begun(), bridge.has_overlap())).unwrap_or_else(|_| panic!("the test waits"));
             let tasks = TaskTracker::new();
             Box::pin(bridge.run(drained, &tasks)).await;

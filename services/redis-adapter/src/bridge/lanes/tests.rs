@@ -11,7 +11,7 @@ use super::*;
 
 fn relay(log: Arc<dyn Log>) -> Relay {
     let nobody = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
-    let (members, recent) = (Members::new(AuthzClient::new(nobody)), Recent::new());
+    let (members, recent) = (Members::new(AuthzClient::new(nobody.into())), Recent::new());
     Relay { log, members, recent, first: Position::new(1 << 40), has_overlap: watch::Sender::new(false) }
 }
 
