@@ -25,6 +25,7 @@ pub mod servers;
 pub mod service;
 pub mod socket;
 pub mod stack;
+pub mod terminal;
 pub mod vectors;
 pub mod wait;
 

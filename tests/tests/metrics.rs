@@ -30,8 +30,8 @@ story! {
         assert_eq!(after.value("natter_refusals_total{reason=\"content_required\"}"), 1.0);
         for name in [
             "natter_frames_received_total{type=\"message\"}",
-            "natter_frames_sent_total{type=\"event\"}",
-            "natter_frames_sent_total{type=\"reply\"}",
+            "natter_frames_sent_total{type=\"chat_message\"}",
+            "natter_frames_sent_total{type=\"error\"}",
             "natter_appends_total{outcome=\"taken\"}",
             "natter_append_seconds_count",
             "natter_connects_total{outcome=\"opened\"}",
@@ -50,6 +50,10 @@ story! {
             "process_resident_memory_bytes",
         ] {
             assert!(after.value(name) > 0.0, "{name} is missing");
+        }
+        for kind in ["read_receipt", "edit", "delete", "typing", "ack", "caught_up", "pong", "authenticated"] {
+            let name = format!("natter_frames_sent_total{{type=\"{kind}\"}}");
+            assert!(after.has(&name), "{name} begins at nought");
         }
         for name in ["natter_gaps_found_total", "natter_gaps_filled_total", "natter_connections_behind"] {
             assert!(after.has(name), "{name} is missing");

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod close;
+pub mod kind;
 pub mod media;
 pub mod problem;
 pub mod python;

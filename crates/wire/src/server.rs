@@ -7,12 +7,22 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::client::Echo;
+use crate::kind::FrameKind;
 use crate::media;
 use crate::problem::{Deed, Problem};
 use crate::retry;
 
+/// A frame as a client gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// What it is.
+    pub kind: FrameKind,
+    /// Its JSON, whose `type` says the same.
+    pub text: String,
+}
+
 /// What everybody in a conversation is told of an event. `None`: nothing; it ends the conversation, or a part in it.
-pub fn event(entry: &Entry) -> Option<String> {
+pub fn event(entry: &Entry) -> Option<Encoded> {
     let actor = &entry.event.actor;
     let (id, name) = (actor.id, actor.username.as_str());
     let at = entry.event.at.to_frame();
@@ -54,33 +64,33 @@ pub fn event(entry: &Entry) -> Option<String> {
 }
 
 /// What the others in a conversation are told of a signal.
-pub fn signal(signal: &Signal) -> String {
+pub fn signal(signal: &Signal) -> Encoded {
     let SignalBody::Typing { is_typing } = signal.body;
     encode(&Frame::Typing { username: &signal.actor.username, profile_id: signal.actor.id, is_typing })
 }
 
 /// What the sender of a message that had a `client_id` is told once the log has it.
-pub fn ack(client_id: &str, position: Position, at: Timestamp) -> String {
+pub fn ack(client_id: &str, position: Position, at: Timestamp) -> Encoded {
     encode(&Frame::Ack { client_id, message_id: position, timestamp: at.to_frame() })
 }
 
 /// What a client that resumed is told when it has got what it missed.
-pub fn caught_up(head: Position) -> String {
+pub fn caught_up(head: Position) -> Encoded {
     encode(&Frame::CaughtUp { seq: head })
 }
 
 /// The answer to a ping.
-pub fn pong() -> String {
+pub fn pong() -> Encoded {
     encode(&Frame::Pong)
 }
 
 /// The answer to a new token.
-pub fn authenticated(expires_at: Timestamp) -> String {
+pub fn authenticated(expires_at: Timestamp) -> Encoded {
     encode(&Frame::Authenticated { expires_at: expires_at.to_frame() })
 }
 
 /// The answer to a frame that asked for something that is not done.
-pub fn error(deed: Deed, problem: &Problem, echo: &Echo) -> String {
+pub fn error(deed: Deed, problem: &Problem, echo: &Echo) -> Encoded {
     encode(&Frame::Error {
         message: &problem.text(deed),
         code: problem,
@@ -157,6 +167,24 @@ enum Frame<'a> {
     },
 }
 
-fn encode(frame: &Frame<'_>) -> String {
-    serde_json::to_string(frame).expect("a frame has text keys only and writes to memory")
+impl Frame<'_> {
+    fn kind(&self) -> FrameKind {
+        match self {
+            Self::ChatMessage { .. } => FrameKind::ChatMessage,
+            Self::ReadReceipt { .. } => FrameKind::ReadReceipt,
+            Self::Edit { .. } => FrameKind::Edit,
+            Self::Delete { .. } => FrameKind::Delete,
+            Self::Typing { .. } => FrameKind::Typing,
+            Self::Ack { .. } => FrameKind::Ack,
+            Self::CaughtUp { .. } => FrameKind::CaughtUp,
+            Self::Pong => FrameKind::Pong,
+            Self::Authenticated { .. } => FrameKind::Authenticated,
+            Self::Error { .. } => FrameKind::Error,
+        }
+    }
+}
+
+fn encode(frame: &Frame<'_>) -> Encoded {
+    let text = serde_json::to_string(frame).expect("a frame has text keys only and writes to memory");
+    Encoded { kind: frame.kind(), text }
 }

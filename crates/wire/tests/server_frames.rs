@@ -5,7 +5,9 @@ use std::time::Duration;
 use natter_model::event::{Actor, Body, Entry, Event, Origin, Signal, SignalBody};
 use natter_model::id::{AccountId, ConversationId, EventId, MessageId, Position};
 use natter_model::timestamp::Timestamp;
+use natter_wire::kind::FrameKind;
 use natter_wire::problem::{Deed, Problem};
+use natter_wire::server::Encoded;
 use natter_wire::{client, server};
 use serde_json::{Value, json};
 
@@ -23,8 +25,10 @@ fn told(body: Body) -> Value {
     server::event(&entry).map_or(Value::Null, |frame| parsed(&frame))
 }
 
-fn parsed(frame: &str) -> Value {
-    serde_json::from_str(frame).expect("frames are JSON")
+fn parsed(frame: &Encoded) -> Value {
+    let json: Value = serde_json::from_str(&frame.text).expect("frames are JSON");
+    assert_eq!(json["type"], frame.kind.name(), "what is counted is what is sent");
+    json
 }
 
 fn message() -> MessageId {
@@ -107,5 +111,12 @@ fn an_error_repeats_the_names_that_the_frame_gave() {
     {
         let answer = parsed(&server::error(Deed::Edit, &problem, &client::Echo::default()));
         assert_eq!((&answer["code"], &answer["retry_after_ms"]), (&json!(code), &json!(1500)));
+    }
+}
+
+#[test]
+fn each_kind_stands_where_it_is_looked_for() {
+    for (place, kind) in FrameKind::ALL.into_iter().enumerate() {
+        assert_eq!(kind as usize, place, "{}", kind.name());
     }
 }

@@ -12,7 +12,8 @@ use natter_proto::v1;
 use natter_proto::v1::messages_client::MessagesClient;
 use tokio::time::Instant;
 
-use crate::metrics::{self, Outcome};
+use crate::metrics;
+use crate::metrics::outcome::Outcome;
 use crate::persistence::{Persistence, Posted};
 use crate::resend::Resends;
 

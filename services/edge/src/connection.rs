@@ -14,9 +14,11 @@ use tokio::time::{self, Instant};
 use tracing::debug;
 
 use crate::cursor::{Cursor, Next};
+use crate::frame::Outgoing;
 use crate::gate::Admission;
 use crate::goodbye::Goodbye;
 use crate::metrics;
+use crate::metrics::frames::{self, Sent};
 use crate::outbox::Outbox;
 use crate::pulse::Pulse;
 use crate::session::Session;
@@ -41,7 +43,7 @@ pub(crate) struct Connection {
     /// What it gets.
     pub cursor: Cursor,
     /// What the client is told before anything else.
-    pub greeting: Option<String>,
+    pub greeting: Option<Outgoing>,
     /// Counts the connection until it has ended.
     pub place: Place,
 }
@@ -97,24 +99,24 @@ async fn listen(stream: &mut Stream, session: &mut Session, outbox: &Outbox, pul
         pulse.beat();
         let reply = match message {
             Message::Text(text) if text.len() > MAX_FRAME_BYTES => {
-                metrics::frame_received(metrics::OTHER);
+                frames::received(frames::OTHER);
                 Some(Box::pin(session.refuse(Problem::FrameTooLarge(MAX_FRAME_BYTES))).await)
             }
             // Boxed, so that an idle connection has no room set aside for it.
             Message::Text(text) => Box::pin(session.handle(&text)).await,
             Message::Binary(_) => {
-                metrics::frame_received(metrics::OTHER);
+                frames::received(frames::OTHER);
                 Some(Box::pin(session.refuse(Problem::BinaryFrame)).await)
             }
             Message::Ping(_) | Message::Pong(_) => {
-                metrics::frame_received(metrics::PROTOCOL);
+                frames::received(frames::PROTOCOL);
                 None
             }
             Message::Close(_) => return Goodbye::Left,
         };
         let Some(reply) = reply else { continue };
         tokio::select! {
-            () = outbox.put(reply) => {}
+            () = Box::pin(outbox.put(reply.into())) => {}
             () = &mut leaving => return Goodbye::Draining,
         }
     }
@@ -129,27 +131,39 @@ async fn speak(sink: &mut Sink, cursor: &mut Cursor, outbox: &Outbox, pulse: &Pu
         let mut next = pin!(cursor.next());
         let mut is_waiting = true;
         while is_waiting {
-            let (kind, messages): (_, Vec<Message>) = tokio::select! {
+            let messages: Vec<Message> = tokio::select! {
                 // In this order, so that an answer comes before what happened after the question, and the greeting first.
                 biased;
-                replies = outbox.take() => (metrics::REPLY, replies.into_iter().map(Message::Text).collect()),
-                _ = pings.tick() => (metrics::PROTOCOL, vec![Message::Ping(Bytes::new())]),
+                replies = outbox.take() => texts(replies),
+                _ = pings.tick() => {
+                    frames::ping_sent();
+                    vec![Message::Ping(Bytes::new())]
+                }
                 next = &mut next => {
                     is_waiting = false;
                     match next {
-                        Next::Frames(frames) => (metrics::EVENT, frames.into_iter().map(Message::Text).collect()),
+                        Next::Frames(frames) => texts(frames),
                         Next::Deleted => return Goodbye::ConversationDeleted,
                         Next::Removed => return Goodbye::NotAParticipant,
                         Next::Closed => return Goodbye::Unavailable,
                     }
                 }
             };
-            metrics::frames_sent(kind, messages.len());
             if write(sink, messages, pulse).await.is_err() {
                 return Goodbye::Gone;
             }
         }
     }
+}
+
+/// Counts them, and makes them ready to be written.
+fn texts(frames: impl IntoIterator<Item = Outgoing>) -> Vec<Message> {
+    let mut sent = Sent::default();
+    let text = |frame: Outgoing| {
+        sent.add(frame.kind);
+        Message::Text(frame.text)
+    };
+    frames.into_iter().map(text).collect()
 }
 
 async fn write(sink: &mut Sink, messages: Vec<Message>, pulse: &Pulse) -> Result<(), axum::Error> {
@@ -161,11 +175,11 @@ async fn write(sink: &mut Sink, messages: Vec<Message>, pulse: &Pulse) -> Result
 }
 
 /// Says why, and gives the client a moment to hear it.
-async fn part(mut sink: Sink, mut stream: Stream, unsaid: VecDeque<Utf8Bytes>, goodbye: Goodbye) {
+async fn part(mut sink: Sink, mut stream: Stream, unsaid: VecDeque<Outgoing>, goodbye: Goodbye) {
     metrics::closed(goodbye.code());
     let farewell = async {
         for reply in unsaid {
-            sink.feed(Message::Text(reply)).await?;
+            sink.feed(Message::Text(reply.text)).await?;
         }
         if let Some(code) = goodbye.code() {
             let reason = Utf8Bytes::from(goodbye.reason());

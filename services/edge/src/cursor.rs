@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::ws::Utf8Bytes;
 use natter_model::id::{AccountId, Position};
 use natter_wire::server;
 
 use crate::batches::Batches;
 use crate::budget::Held;
-use crate::frame::{Frame, Kind};
+use crate::frame::{Frame, Kind, Outgoing};
 use crate::lobby::Seat;
-use crate::metrics::{self, Present, Source};
+use crate::metrics::missed::{self, Source};
+use crate::metrics::{self, Present};
 use crate::page::Page;
 use crate::window::{State, Tick};
 
@@ -41,7 +41,7 @@ pub(crate) struct Cursor {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// These frames, at least one.
-    Frames(Vec<Utf8Bytes>),
+    Frames(Vec<Outgoing>),
     /// Nothing: the conversation is deleted.
     Deleted,
     /// Nothing: the reader takes part no longer.
@@ -111,8 +111,8 @@ impl Cursor {
                 break;
             }
             taken += 1;
-            if frame.is_news_to(self.reader, position) {
-                batch.push(frame.text.clone());
+            if let Some(news) = frame.news_to(self.reader, position) {
+                batch.push(news.clone());
             }
             position = position.max(frame.position);
         }
@@ -121,7 +121,7 @@ impl Cursor {
         drop(window);
         (self.tick, self.position, self.behind) = (Some(tick + taken), position, None);
         if self.is_resuming && !batch.frames.is_empty() {
-            metrics::catch_up(Source::Window, 1, batch.frames.len());
+            missed::catch_up(Source::Window, 1, batch.frames.len());
         }
         if has_caught_up {
             self.is_resuming = false;
@@ -164,8 +164,8 @@ impl Cursor {
         while !batch.is_full()
             && let Some(frame) = rest.next()
         {
-            if frame.is_news_to(self.reader, self.position) {
-                batch.push(frame.text.clone());
+            if let Some(news) = frame.news_to(self.reader, self.position) {
+                batch.push(news.clone());
             }
             self.position = frame.position;
         }
@@ -178,7 +178,7 @@ impl Cursor {
         if batch.frames.is_empty() {
             return None;
         }
-        metrics::catch_up(page.source(), 1, batch.frames.len());
+        missed::catch_up(page.source(), 1, batch.frames.len());
         Some(self.hand_out(batch))
     }
 
@@ -200,7 +200,7 @@ enum Step {
 }
 
 struct Batch {
-    frames: Vec<Utf8Bytes>,
+    frames: Vec<Outgoing>,
     n_bytes: usize,
     max_bytes: usize,
 }
@@ -210,9 +210,9 @@ impl Batch {
         Self { frames: Vec::new(), n_bytes: 0, max_bytes: batches.room() }
     }
 
-    fn push(&mut self, text: Utf8Bytes) {
-        self.n_bytes += text.len();
-        self.frames.push(text);
+    fn push(&mut self, frame: Outgoing) {
+        self.n_bytes += frame.text.len();
+        self.frames.push(frame);
     }
 
     fn is_full(&self) -> bool {

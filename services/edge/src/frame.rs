@@ -3,13 +3,29 @@
 use axum::extract::ws::Utf8Bytes;
 use natter_model::event::{Body, Entry, Signal};
 use natter_model::id::{AccountId, MessageId, Position};
-use natter_wire::server;
+use natter_wire::kind::FrameKind;
+use natter_wire::server::{self, Encoded};
+
+/// A text on its way to a client. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outgoing {
+    /// Its JSON.
+    pub text: Utf8Bytes,
+    /// What is counted when it is sent.
+    pub kind: FrameKind,
+}
+
+impl From<Encoded> for Outgoing {
+    fn from(Encoded { kind, text }: Encoded) -> Self {
+        Self { text: text.into(), kind }
+    }
+}
 
 /// A frame as the clients get it.
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
-    /// Its JSON.
-    pub text: Utf8Bytes,
+    /// What they get. `None`: it is for nobody.
+    pub outgoing: Option<Outgoing>,
     /// Where the event stands; of a signal, where the head was.
     pub position: Position,
     /// What it tells.
@@ -23,7 +39,7 @@ pub(crate) enum Kind {
     Posted { message: MessageId, sender: AccountId },
     /// A message was taken back, if `by` had sent it.
     Deleted { message: MessageId, by: AccountId },
-    /// Somebody takes part no longer. Has no text, and nobody gets it.
+    /// Somebody takes part no longer. Nobody is told by a frame.
     Removed { account: AccountId },
     /// Something else happened.
     OtherEvent,
@@ -37,7 +53,7 @@ impl Frame {
         if entry.event.body == Body::ConversationDeleted {
             return None;
         }
-        let text = server::event(entry).unwrap_or_default().into();
+        let outgoing = server::event(entry).map(Outgoing::from);
         let by = entry.event.actor.id;
         let kind = match entry.event.body {
             Body::Posted { .. } => {
@@ -47,21 +63,26 @@ impl Frame {
             Body::ParticipantRemoved => Kind::Removed { account: by },
             Body::Edited { .. } | Body::Read { .. } | Body::ConversationDeleted => Kind::OtherEvent,
         };
-        Some(Self { text, position: entry.position, kind })
+        Some(Self { outgoing, position: entry.position, kind })
     }
 
     /// `head` is where the last event before the signal stands.
     pub(crate) fn of_signal(signal: &Signal, head: Position) -> Self {
-        let text = server::signal(signal).into();
-        Self { text, position: head, kind: Kind::Signal { from: signal.actor.id } }
+        let outgoing = Some(server::signal(signal).into());
+        Self { outgoing, position: head, kind: Kind::Signal { from: signal.actor.id } }
     }
 
-    /// Is it for this reader, who has got all events up to `position`?
-    pub(crate) fn is_news_to(&self, reader: AccountId, position: Position) -> bool {
-        match self.kind {
+    /// What this reader gets of it, who has got all events up to `position`.
+    pub(crate) fn news_to(&self, reader: AccountId, position: Position) -> Option<&Outgoing> {
+        let is_news = match self.kind {
             Kind::Signal { from } => from != reader,
-            Kind::Removed { .. } => false,
-            Kind::Posted { .. } | Kind::Deleted { .. } | Kind::OtherEvent => self.position > position,
-        }
+            _ => self.position > position,
+        };
+        self.outgoing.as_ref().filter(|_| is_news)
+    }
+
+    /// The length of its text.
+    pub(crate) fn n_bytes(&self) -> usize {
+        self.outgoing.as_ref().map_or(0, |outgoing| outgoing.text.len())
     }
 }

@@ -6,7 +6,7 @@ use natter_proto::record::{self, DecodeError};
 use natter_proto::v1;
 
 use crate::frame::Frame;
-use crate::metrics::Source;
+use crate::metrics::missed::Source;
 
 /// Bytes that a frame takes beside its text, about.
 const FRAME_BYTES: usize = 96;
@@ -80,7 +80,7 @@ impl Page {
 
     /// About what it takes in memory.
     pub(crate) fn n_bytes(&self) -> usize {
-        self.frames.iter().map(|frame| frame.text.len() + FRAME_BYTES).sum::<usize>() + size_of::<Self>()
+        self.frames.iter().map(|frame| frame.n_bytes() + FRAME_BYTES).sum::<usize>() + size_of::<Self>()
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tracing::{Instrument as _, debug, warn};
 
 use crate::gate::Gate;
-use crate::metrics;
+use crate::metrics::missed;
 use crate::reader::{Reader, patience};
 use crate::window::{State, Window};
 
@@ -133,7 +133,7 @@ impl Room {
         }
         #[cfg(feature = "failpoints")]
         fail::fail_point!("edge::skip_gap_fill", |_| ());
-        metrics::gap_found();
+        missed::gap_found();
         let mut n_entries = 0;
         while self.head() < goal && self.is_going_on() {
             let head = self.head();
@@ -151,7 +151,7 @@ impl Room {
             }
         }
         debug!(conversation = %self.conversation, n_entries, "filled a gap");
-        metrics::gap_filled(n_entries);
+        missed::gap_filled(n_entries);
     }
 
     async fn push(&self, entries: &[Entry]) {

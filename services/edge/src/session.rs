@@ -7,13 +7,13 @@ use natter_model::id::{AccountId, ConversationId, MessageId, Position};
 use natter_trace::spans;
 use natter_wire::client::{self, Echo, Request};
 use natter_wire::problem::{Deed, Problem};
-use natter_wire::server;
+use natter_wire::server::{self, Encoded};
 use tokio::sync::watch;
 use tracing::{Instrument as _, Span, warn};
 
 use crate::actions::{ActionError, Actions, Target};
 use crate::limits::Allowance;
-use crate::metrics;
+use crate::metrics::{self, frames};
 use crate::pass::Pass;
 use crate::retry;
 use crate::window::{Lookup, State, Window};
@@ -63,9 +63,9 @@ impl Session {
     }
 
     /// Does what a text frame asks for. What its sender alone is told about it, if anything.
-    pub(crate) async fn handle(&mut self, text: &str) -> Option<String> {
+    pub(crate) async fn handle(&mut self, text: &str) -> Option<Encoded> {
         let frame = client::read(text);
-        metrics::frame_received(frame.request.as_ref().map_or(metrics::OTHER, Request::name));
+        frames::received(frame.request.as_ref().map_or(frames::OTHER, Request::name));
         let span = self.span(&frame.request);
         let outcome = async {
             match (self.allowance.frame().await, frame.request) {
@@ -82,7 +82,7 @@ impl Session {
     }
 
     /// What the sender is told of a frame that nobody even looked into, because of `problem`.
-    pub(crate) async fn refuse(&mut self, problem: Problem) -> String {
+    pub(crate) async fn refuse(&mut self, problem: Problem) -> Encoded {
         let problem = self.allowance.frame().await.err().map_or(problem, Problem::RateLimited);
         refusal(Deed::Message, &problem, &Echo::default())
     }
@@ -95,7 +95,7 @@ impl Session {
         }
     }
 
-    async fn fulfil(&mut self, request: Request) -> Result<Option<String>, Problem> {
+    async fn fulfil(&mut self, request: Request) -> Result<Option<Encoded>, Problem> {
         {
             let window = self.window.borrow();
             if window.state() == State::Deleted {
@@ -145,7 +145,7 @@ impl Session {
 
     /// What tests of the checker do: a place in the log is promised before the log has given it.
     #[cfg(feature = "failpoints")]
-    fn acknowledge_early(&self, content: &str, client_id: &Option<String>) -> Option<String> {
+    fn acknowledge_early(&self, content: &str, client_id: &Option<String>) -> Option<Encoded> {
         let guess = Position::new(self.window.borrow().head().get() + 1);
         let (actor, actions, conversation) = (Arc::clone(&self.actor), self.actions.clone(), self.conversation);
         let (content, name) = (content.to_owned(), client_id.clone());
@@ -188,7 +188,7 @@ impl Session {
     }
 }
 
-fn refusal(deed: Deed, problem: &Problem, echo: &Echo) -> String {
+fn refusal(deed: Deed, problem: &Problem, echo: &Echo) -> Encoded {
     metrics::refused(problem.code());
     server::error(deed, problem, echo)
 }

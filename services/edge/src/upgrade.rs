@@ -21,10 +21,12 @@ use tracing::{debug, warn};
 use crate::app::App;
 use crate::connection::{self, Connection};
 use crate::cursor::Cursor;
+use crate::frame::Outgoing;
 use crate::gate::{Admission, GateError};
 use crate::goodbye::Goodbye;
 use crate::lobby::Seat;
-use crate::metrics::{self, Connect};
+use crate::metrics;
+use crate::metrics::outcome::Connect;
 use crate::pass::Pass;
 use crate::rest::answer;
 use crate::retry;
@@ -107,7 +109,7 @@ struct Entered {
     admission: Admission,
     session: Session,
     cursor: Cursor,
-    greeting: Option<String>,
+    greeting: Option<Outgoing>,
 }
 
 /// The checks, in the order in which the first that fails gives the code. The seat is taken before the handshake is
@@ -134,7 +136,7 @@ async fn enter(app: &App, digits: &str, query: &str, headers: &HeaderMap) -> Res
     Ok(Entered { admission, session, cursor, greeting })
 }
 
-async fn place_cursor(seat: Seat, reader: AccountId, query: &str) -> Result<(Cursor, Option<String>), Goodbye> {
+async fn place_cursor(seat: Seat, reader: AccountId, query: &str) -> Result<(Cursor, Option<Outgoing>), Goodbye> {
     let Some(since) = query::since(query) else { return Ok((Cursor::live(seat, reader), None)) };
     if let Ok(since) = since
         && seat.has_reached(since).await.map_err(|error| {
@@ -146,7 +148,7 @@ async fn place_cursor(seat: Seat, reader: AccountId, query: &str) -> Result<(Cur
     }
     let head = seat.window.borrow().head();
     let greeting = server::error(Deed::Message, &Problem::PositionUnknown, &Echo::default());
-    Ok((Cursor::resuming(seat, reader, head), Some(greeting)))
+    Ok((Cursor::resuming(seat, reader, head), Some(greeting.into())))
 }
 
 /// No conversation has such an id; but whoever asks may not even be somebody.

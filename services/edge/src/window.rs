@@ -223,11 +223,11 @@ impl Window {
     }
 
     fn push_frame(&mut self, frame: Frame) {
-        self.held.take(frame.text.len());
+        self.held.take(frame.n_bytes());
         self.frames.push_back(frame);
         while self.holds_too_much() {
             let Some(gone) = self.frames.pop_front() else { break };
-            self.held.give_back(gone.text.len());
+            self.held.give_back(gone.n_bytes());
             self.first += 1;
             self.floor = gone.position;
         }

@@ -3,6 +3,7 @@
 pub(crate) mod django;
 pub(crate) mod import;
 pub(crate) mod mirror;
+pub(crate) mod top;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use natter_log_nats::NatsConfig;
 
 use self::import::ImportConfig;
 use self::mirror::MirrorConfig;
+use self::top::TopConfig;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     ImportDjango(Box<ImportConfig>),
     /// Writes what is said in Natter into a Django Channels chat's own tables, with the same ids, until it is stopped.
     MirrorDjango(Box<MirrorConfig>),
+    /// Shows what a running system does: connections, rates, latencies, lag. From its ops ports, every second.
+    Top(TopConfig),
     /// Takes tokens back before they expire.
     Token {
         #[command(subcommand)]

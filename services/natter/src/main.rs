@@ -17,6 +17,7 @@ mod repair;
 mod serve;
 mod signing;
 mod token;
+mod top;
 mod verify;
 
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ async fn main() -> ExitCode {
         Some(Command::Verify(config)) => verify::run(config).await,
         Some(Command::ImportDjango(config)) => Box::pin(import::run(config)).await,
         Some(Command::MirrorDjango(config)) => Box::pin(mirror::run(config)).await,
+        Some(Command::Top(config)) => Box::pin(top::run(config)).await,
         Some(Command::Token { command: TokenCommand::Revoke(config) }) => token::revoke(config).await,
         Some(Command::Participant { command: ParticipantCommand::Remove(config) }) => participant::remove(config).await,
         Some(Command::Account { command: AccountCommand::Create(config) }) => account::create(config).await,

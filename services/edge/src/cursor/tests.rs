@@ -13,8 +13,8 @@ async fn heard(cursor: &mut Cursor, n_frames: usize) -> Vec<(String, Option<u64>
     let mut frames = Vec::new();
     while frames.len() < n_frames {
         match cursor.next().await {
-            Next::Frames(texts) => frames.extend(texts.iter().map(|text| {
-                let frame: Value = serde_json::from_str(text).expect("frames are JSON");
+            Next::Frames(batch) => frames.extend(batch.iter().map(|outgoing| {
+                let frame: Value = serde_json::from_str(&outgoing.text).expect("frames are JSON");
                 (frame["type"].as_str().expect("a type").to_owned(), frame["seq"].as_u64())
             })),
             end => panic!("{end:?} after {frames:?}"),

@@ -33,7 +33,7 @@ async fn chat(window_frames: usize) -> Chat {
 
 async fn told(session: &mut Session, frame: Value) -> Value {
     let reply = session.handle(&frame.to_string()).await;
-    reply.map_or(Value::Null, |reply| serde_json::from_str(&reply).expect("replies are JSON"))
+    reply.map_or(Value::Null, |reply| serde_json::from_str(&reply.text).expect("replies are JSON"))
 }
 
 async fn problem(session: &mut Session, frame: Value) -> Value {

@@ -175,7 +175,7 @@ fn signals_are_news_to_others_and_events_to_those_behind() {
     window.push_signal(&Signal { conversation: HERE, actor: ana, origin: Origin::Natter, body });
     let news = |reader, position| {
         let frames = window.frames_from(0).expect("all are there");
-        frames.map(|frame| frame.is_news_to(account(reader), Position::new(position))).collect::<Vec<_>>()
+        frames.map(|frame| frame.news_to(account(reader), Position::new(position)).is_some()).collect::<Vec<_>>()
     };
     assert_eq!(news(3, 10), [true, true]);
     assert_eq!(news(2, 10), [true, false]);

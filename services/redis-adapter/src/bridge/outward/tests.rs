@@ -87,7 +87,7 @@ fn djangos_clients_see_what_natters_see() {
         let message = event(&entry).unwrap();
         assert_eq!(message.group, "chat_7");
         let seen = forwarded(&fields(&message));
-        let mut natters: Map<String, Value> = serde_json::from_str(&server::event(&entry).unwrap()).unwrap();
+        let mut natters: Map<String, Value> = serde_json::from_str(&server::event(&entry).unwrap().text).unwrap();
         natters.remove("seq");
         for (key, value) in seen.as_object().unwrap() {
             assert_eq!(natters.get(key), Some(value), "{key}");
