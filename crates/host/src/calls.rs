@@ -21,6 +21,7 @@ use tonic::transport::Channel;
 use tonic::{Status, TimeoutExpired};
 use tower::{BoxError, Service};
 
+use crate::request_id;
 pub(crate) use keeper::{Resolve, Target};
 use lines::{Known, Lines};
 use unsent::Unsent;
@@ -76,7 +77,10 @@ impl Service<Request<Body>> for Calls {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if let Some(id) = request_id::current() {
+            request.headers_mut().insert(request_id::HEADER, id.value());
+        }
         let inner = self.0.clone();
         Box::pin(async move { inner.call(request).await })
     }

@@ -1,11 +1,17 @@
 //! What a program tells about itself while it runs: one log line per event, on standard error.
 
+mod ties;
+
 use std::io::{self, IsTerminal as _};
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt as _, dynamic_filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
 use crate::exit::Misconfigured;
+use ties::Tied;
 
 /// How and what to log.
 #[derive(Debug, Clone, clap::Args)]
@@ -13,7 +19,8 @@ pub struct TelemetryConfig {
     /// For people, or one JSON object per line for machines.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Human)]
     pub log_format: LogFormat,
-    /// What to log, such as `info` or `warn,natter_edge=debug`.
+    /// What to log, such as `info` or `warn,natter_edge=debug`. Libraries tell nothing below `info`, whatever is asked for:
+    /// there they write tokens and messages.
     #[arg(long, env = "RUST_LOG", value_name = "FILTER")]
     pub log_filter: Option<String>,
 }
@@ -39,11 +46,26 @@ pub enum LogFormat {
 pub fn init(config: &TelemetryConfig) -> Result<(), Misconfigured> {
     let filter = EnvFilter::try_new(config.log_filter.as_deref().unwrap_or("info"))
         .map_err(|error| Misconfigured::new("RUST_LOG", format!("{error}; write it like `warn,natter_edge=debug`")))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Dynamic, so that it is asked for each line. Otherwise a line is lost after a library has asked whether one would be
+    // written that is not, as sqlx does for each statement: a layer's filter remembers the last answer of its thread.
+    let filter = filter.and(dynamic_filter_fn(|metadata, _| is_harmless(metadata)));
+    let lines = fmt::layer().with_writer(io::stderr);
+    let registry = tracing_subscriber::registry();
     let installed = match config.log_format {
-        LogFormat::Human => lines.with_ansi(io::stderr().is_terminal()).finish().try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
+        LogFormat::Human => {
+            let lines = lines.with_ansi(io::stderr().is_terminal()).map_event_format(Tied::words);
+            registry.with(lines.with_filter(filter)).try_init()
+        }
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true).map_event_format(Tied::object);
+            registry.with(lines.with_filter(filter)).try_init()
+        }
     };
     installed.map_err(|error| Misconfigured::new("RUST_LOG", format!("logging has been set up before: {error}")))?;
     Ok(())
+}
+
+/// HTTP, WebSocket and NATS libraries tell headers and payloads on the levels `debug` and `trace`. What is ours tells neither.
+fn is_harmless(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("natter") || *metadata.level() <= Level::INFO
 }

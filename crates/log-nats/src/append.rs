@@ -41,7 +41,7 @@ pub(crate) async fn append(link: &Link, event: &Event) -> Result<Appended, LogEr
             Failure::Unknown if tries < TRIES => {}
             Failure::NotStored | Failure::Unknown => return Err(why(link, &error).await),
         }
-        tracing::debug!(%error, event.id = id, "appending again");
+        tracing::debug!(%error, event = id, "appending again");
     }
 }
 

@@ -13,7 +13,7 @@ use natter_host::lifecycle::Lifecycle;
 use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
-use natter_host::{cli, metrics, probe, telemetry};
+use natter_host::{cli, metrics, probe, settings, telemetry};
 use natter_identity::minter::Minter;
 use natter_keys::Keys;
 use natter_log_nats::{Access, JetStream};
@@ -33,6 +33,7 @@ async fn run(config: &AuthzConfig) -> anyhow::Result<()> {
         return probe::ask(config.ops_listen);
     }
     telemetry::init(&config.host.telemetry)?;
+    settings::log::<AuthzConfig>();
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let key = config.tokens.require_signing_key()?;

@@ -1,8 +1,10 @@
 //! The routes of the edge: sockets and REST.
 
 use axum::Router;
+use axum::middleware::from_fn;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::access;
 use crate::app::App;
 use crate::rest::routes;
 use crate::upgrade;
@@ -13,5 +15,7 @@ pub(crate) fn router(app: App) -> Router {
         .merge(routes::routes(&app))
         .merge(upgrade::routes())
         .layer(CatchPanicLayer::custom(routes::panicked))
+        // Outermost, so that all lines of a request have its id.
+        .layer(from_fn(access::identified))
         .with_state(app)
 }

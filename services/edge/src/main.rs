@@ -45,6 +45,7 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
         return probe::ask(settings.ops_listen);
     }
     telemetry::init(&settings.host.telemetry)?;
+    natter_host::settings::log::<Settings>();
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let wanted = settings.edge.max_connections;

@@ -11,7 +11,7 @@ use natter_host::lifecycle::Lifecycle;
 use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
-use natter_host::{cli, metrics, probe, telemetry};
+use natter_host::{cli, metrics, probe, settings, telemetry};
 use natter_log::port::Backlog as _;
 use natter_log_nats::{Access, JetStream, State};
 use natter_persistence::config::PersistenceConfig;
@@ -37,6 +37,7 @@ async fn run(config: &PersistenceConfig) -> anyhow::Result<()> {
         return probe::ask(config.ops_listen);
     }
     telemetry::init(&config.host.telemetry)?;
+    settings::log::<PersistenceConfig>();
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let store = PgMessages::connect_lazy(config.database_url.expose())

@@ -12,7 +12,7 @@ use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::peer::Peer;
 use natter_host::readiness::Readiness;
-use natter_host::{cli, metrics, probe, telemetry};
+use natter_host::{cli, metrics, probe, settings, telemetry};
 use natter_log::port::LogError;
 use natter_log_nats::{Access, JetStream, State};
 use natter_model::id::ConversationId;
@@ -42,6 +42,7 @@ async fn run(config: &AdapterConfig) -> anyhow::Result<()> {
         return probe::ask(config.ops_listen);
     }
     telemetry::init(&config.host.telemetry)?;
+    settings::log::<AdapterConfig>();
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let channels = config.channels.layer()?;

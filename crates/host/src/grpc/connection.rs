@@ -21,6 +21,8 @@ use tonic::service::Routes;
 use tower::Service as _;
 use tracing::debug;
 
+use crate::request_id::{self, RequestId};
+
 /// A connection silent for so long is asked whether it lives, and closed if no answer comes in the same time. Both
 /// together stay well below the time a drain has: a line that was cut without a word would hold it up until then.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -46,7 +48,8 @@ where
     let service = service_fn(|request: Request<Incoming>| {
         let (mut routes, ended) = (routes.clone(), ended.clone());
         async move {
-            let response = routes.call(request.map(Body::new)).await?;
+            let id = RequestId::given(request.headers());
+            let response = request_id::within(id, routes.call(request.map(Body::new))).await?;
             Ok::<_, Infallible>(response.map(|body| until(ended, body)))
         }
     });
