@@ -19,7 +19,7 @@ use tonic::transport::Channel;
 use tonic::{Status, TimeoutExpired};
 use tower::{BoxError, Service};
 
-use crate::traces;
+use crate::{request_id, traces};
 use keeper::Keeper;
 pub(crate) use keeper::{Resolve, Target};
 use lines::Lines;
@@ -75,6 +75,9 @@ impl Service<Request<Body>> for Calls {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if let Some(id) = request_id::current() {
+            request.headers_mut().insert(request_id::HEADER, id.value());
+        }
         let inner = self.0.clone();
         let span = traces::calls::calling(&mut request);
         let answered = async move { inner.call(request).await };

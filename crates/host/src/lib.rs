@@ -14,6 +14,8 @@ pub mod ops;
 pub mod peer;
 pub mod probe;
 pub mod readiness;
+pub mod request_id;
 pub mod secret;
+pub mod settings;
 pub mod telemetry;
 pub mod traces;

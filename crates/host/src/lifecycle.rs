@@ -65,6 +65,7 @@ impl Lifecycle {
             self.drain.cancel();
             self.tasks.close();
             self.tasks.wait().await;
+            info!("all work in hand is finished");
             outcome.map_err(Into::into)
         };
         let deadline = async {

@@ -1,14 +1,18 @@
 //! What a program tells about itself while it runs: one log line per event, on standard error.
 
+mod ties;
+
 use std::io::{self, IsTerminal as _};
 
-use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt as _, dynamic_filter_fn, filter_fn};
 use tracing_subscriber::layer::{Identity, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use crate::exit::Misconfigured;
 use crate::traces::Traces;
+use ties::Tied;
 
 /// How and what to log.
 #[derive(Debug, Clone, clap::Args)]
@@ -16,7 +20,8 @@ pub struct TelemetryConfig {
     /// For people, or one JSON object per line for machines.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Human)]
     pub log_format: LogFormat,
-    /// What to log, such as `info` or `warn,natter_edge=debug`.
+    /// What to log, such as `info` or `warn,natter_edge=debug`. Libraries tell nothing below `info`, whatever is asked for:
+    /// there they write tokens and messages.
     #[arg(long, env = "RUST_LOG", value_name = "FILTER")]
     pub log_filter: Option<String>,
 }
@@ -53,12 +58,26 @@ fn install(config: &TelemetryConfig, traces: Option<impl Layer<Registry> + Send 
         .map_err(|error| Misconfigured::new("RUST_LOG", format!("{error}; write it like `warn,natter_edge=debug`")))?;
     // Spans of traces are none of the log's business: where nobody else takes them, they are never made.
     let filter = filter.and(filter_fn(|metadata| metadata.target() != natter_trace::TARGET));
+    // Dynamic, so that it is asked for each line. Otherwise a line is lost after a library has asked whether one would be
+    // written that is not, as sqlx does for each statement: a layer's filter remembers the last answer of its thread.
+    let filter = filter.and(dynamic_filter_fn(|metadata, _| is_harmless(metadata)));
     let lines = fmt::layer().with_writer(io::stderr);
     let registry = tracing_subscriber::registry().with(traces);
     let installed = match config.log_format {
-        LogFormat::Human => registry.with(lines.with_ansi(io::stderr().is_terminal()).with_filter(filter)).try_init(),
-        LogFormat::Json => registry.with(lines.json().flatten_event(true).with_filter(filter)).try_init(),
+        LogFormat::Human => {
+            let lines = lines.with_ansi(io::stderr().is_terminal()).map_event_format(Tied::words);
+            registry.with(lines.with_filter(filter)).try_init()
+        }
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true).map_event_format(Tied::object);
+            registry.with(lines.with_filter(filter)).try_init()
+        }
     };
     installed.map_err(|error| Misconfigured::new("RUST_LOG", format!("logging has been set up before: {error}")))?;
     Ok(())
+}
+
+/// HTTP, WebSocket and NATS libraries tell headers and payloads on the levels `debug` and `trace`. What is ours tells neither.
+fn is_harmless(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("natter") || *metadata.level() <= Level::INFO
 }

@@ -55,7 +55,7 @@ async fn try_to_append(link: &Link, event: &Event) -> Result<Appended, LogError>
             Failure::Unknown if tries < TRIES => {}
             Failure::NotStored | Failure::Unknown => return Err(why(link, &error).await),
         }
-        tracing::debug!(%error, event.id = id, "appending again");
+        tracing::debug!(%error, event = id, "appending again");
     }
 }
 

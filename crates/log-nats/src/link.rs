@@ -241,7 +241,7 @@ impl Keeper {
     fn tell(state: State) {
         match state {
             State::WentBackwards { known, found } => {
-                tracing::error!(log.known = %known, log.found = %found, "{state}");
+                tracing::error!(%known, %found, "{state}");
             }
             State::Ready => tracing::info!("the log is ready"),
             State::Connecting | State::NoJetStream | State::NoStream => tracing::warn!("no log: {state}"),

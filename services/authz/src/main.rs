@@ -14,7 +14,7 @@ use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
 use natter_host::traces::Traces;
-use natter_host::{cli, metrics, probe, telemetry};
+use natter_host::{cli, metrics, probe, settings, telemetry};
 use natter_identity::minter::Minter;
 use natter_keys::Keys;
 use natter_proto::v1::authz_server::AuthzServer;
@@ -34,6 +34,7 @@ async fn run(config: &AuthzConfig) -> anyhow::Result<()> {
     }
     let traces = Traces::open("natter-authz", &config.host.traces)?;
     telemetry::init_with(&config.host.telemetry, &traces)?;
+    settings::log::<AuthzConfig>();
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let key = config.tokens.require_signing_key()?;

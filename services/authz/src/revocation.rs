@@ -9,7 +9,7 @@ use natter_store::accounts::RefreshToken;
 use natter_store::rights::{RevokedToken, RevokedTokens};
 use tokio::time;
 use tonic::Status;
-use tracing::warn;
+use tracing::{debug, info, warn};
 
 use crate::Authz;
 use crate::reply::{account_id, ask};
@@ -38,6 +38,7 @@ impl Authz {
             expires_at: claims.expires_at,
         });
         let revoked = ask(self.rights.revoke_refresh_token(&refresh, access.as_ref())).await?;
+        debug!(%account, revoked, "logged out");
         self.feed.look_at_once();
         Ok(revoked)
     }
@@ -52,6 +53,7 @@ impl Authz {
             expires_at: now.after(memory),
         };
         ask(self.rights.revoke_tokens_of(&tokens)).await?;
+        info!(account = %tokens.account, "all tokens of the account are revoked");
         self.feed.look_at_once();
         Ok(tokens.issued_up_to_s)
     }

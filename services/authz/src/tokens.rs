@@ -9,7 +9,7 @@ use natter_proto::v1;
 use natter_proto::v1::log_in_reply::Outcome;
 use natter_store::accounts::{Account, RefreshToken};
 use tonic::Status;
-use tracing::warn;
+use tracing::{debug, info, warn};
 
 use crate::Authz;
 use crate::reply::{self, ask};
@@ -20,8 +20,14 @@ impl Authz {
         let account = if request.username.is_empty() {
             let mut accounts = ask(self.store.accounts_by_email(&request.email)).await?;
             match (accounts.pop(), accounts.is_empty()) {
-                (None, _) => return Ok(without_tokens(Outcome::NoSuchEmail)),
-                (Some(_), false) => return Ok(without_tokens(Outcome::AmbiguousEmail)),
+                (None, _) => {
+                    info!(reason = "no such address", "login refused");
+                    return Ok(without_tokens(Outcome::NoSuchEmail));
+                }
+                (Some(_), false) => {
+                    info!(reason = "several accounts have the address", "login refused");
+                    return Ok(without_tokens(Outcome::AmbiguousEmail));
+                }
                 (only, true) => only,
             }
         } else {
@@ -35,9 +41,19 @@ impl Authz {
                 if let Verdict::Outdated(hash) = verdict {
                     self.replace_hash(&account, &hash).await;
                 }
+                debug!(account = %account.id, "logged in");
                 self.hand_out(account, told).await
             }
-            _ => Ok(without_tokens(Outcome::Refused)),
+            account => {
+                let reason = match (&account, verdict) {
+                    (None, _) => "no such name",
+                    (Some(_), Verdict::Wrong) => "wrong password",
+                    (Some(_), _) => "inactive",
+                };
+                // Not the name: some type their password there.
+                info!(account = account.map(|account| display(account.id)), reason, "login refused");
+                Ok(without_tokens(Outcome::Refused))
+            }
         }
     }
 
@@ -98,7 +114,7 @@ impl Authz {
     /// The login is good either way; the next one tries again.
     async fn replace_hash(&self, account: &Account, hash: &str) {
         if ask(self.store.set_password_hash(account.id, &account.password_hash, hash)).await.is_err() {
-            warn!(account.id = %account.id, "an outdated password hash stays");
+            warn!(account = %account.id, "an outdated password hash stays");
         }
     }
 }

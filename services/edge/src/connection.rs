@@ -9,9 +9,10 @@ use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use natter_wire::close::CloseCode;
 use natter_wire::problem::Problem;
 use tokio::time::{self, Instant};
-use tracing::debug;
+use tracing::{debug, info};
 
 use crate::cursor::{Cursor, Next};
 use crate::frame::Outgoing;
@@ -67,13 +68,25 @@ impl Connection {
                 goodbye = speak(&mut sink, &mut cursor, &outbox, &pulse) => goodbye,
                 goodbye = pass.ends(|| pulse.look()) => goodbye,
             };
-            debug!(conversation = %session.conversation(), account = %session.account(), %goodbye, "connection ended");
+            tell(&session, &goodbye);
             Box::pin(place.turn()).await;
             // The room need not wait for the farewell.
             drop((session, cursor));
             Box::pin(pass.remember(admission)).await;
             Box::pin(part(sink, stream, outbox.rest(), goodbye)).await;
         }
+    }
+}
+
+/// A line for the log: `info` where somebody's right has ended or their patience was at stake, `debug` for the comings and
+/// goings of every day.
+fn tell(session: &Session, goodbye: &Goodbye) {
+    let (conversation, account) = (session.conversation(), session.account());
+    let code = goodbye.code().map(CloseCode::number);
+    if goodbye.is_decision() {
+        info!(%conversation, %account, code, reason = %goodbye, "connection ended");
+    } else {
+        debug!(%conversation, %account, code, reason = %goodbye, "connection ended");
     }
 }
 

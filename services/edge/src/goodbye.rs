@@ -93,6 +93,15 @@ impl Goodbye {
         }
     }
 
+    /// Did this side decide it about somebody who was here and would have stayed? An expired token is none: its owner knew.
+    pub(crate) fn is_decision(&self) -> bool {
+        match self {
+            Self::TooSlow | Self::NotAParticipant | Self::ConversationDeleted | Self::InactiveAccount => true,
+            Self::BadToken(error) => *error != TokenError::Expired,
+            _ => false,
+        }
+    }
+
     /// Would coming back the same way end the same way?
     pub(crate) fn is_final(&self) -> bool {
         self.retry_after().is_none()

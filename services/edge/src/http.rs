@@ -4,6 +4,7 @@ use axum::Router;
 use axum::middleware::from_fn;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::access;
 use crate::app::App;
 use crate::request_span;
 use crate::rest::routes;
@@ -17,5 +18,6 @@ pub(crate) fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(routes::panicked));
     // Each layer takes a box per request.
     let router = if natter_trace::is_on() { router.layer(from_fn(request_span::within)) } else { router };
-    router.with_state(app)
+    // Outermost, so that all lines of a request have its id.
+    router.layer(from_fn(access::identified)).with_state(app)
 }

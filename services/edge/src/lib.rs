@@ -1,5 +1,6 @@
 //! The edge: where clients connect. It keeps no data; the log is the truth, and a connection is a cursor over it.
 
+mod access;
 mod actions;
 mod app;
 mod auth;
@@ -58,6 +59,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::info;
 
 use crate::actions::Actions;
 use crate::app::App;
@@ -173,7 +175,7 @@ impl Edge {
         let stop = CancellationToken::new();
         let sockets = Sockets::new(&self.config, stop.clone(), self.is_crowded);
         let bounds = Bounds { max_connections: self.config.max_connections, unsent_bytes: self.config.unsent_bytes };
-        let delay = self.config.drain_delay();
+        let (delay, spread) = (self.config.drain_delay(), self.config.drain_spread());
         let gate = Gate::new(AuthzClient::new(authz), &self.config);
         let persistence = Arc::new(Persistence::new(messages.clone()));
         let lobby =
@@ -196,10 +198,18 @@ impl Edge {
             listener::serve(self.listener, http::router(app), bounds, stop.clone(), self.door.handle()).await;
             // A handshake that was answered at the last moment is counted already.
             sockets.gone().await;
+            info!("all sockets are gone");
         };
         let draining = async {
             drain.cancelled().await;
-            tokio::time::sleep(delay).await;
+            if !delay.is_zero() {
+                info!(
+                    delay_seconds = delay.as_secs(),
+                    "clients are taken until those who send them here know of the end"
+                );
+                tokio::time::sleep(delay).await;
+            }
+            info!(n_sockets = sockets.len(), spread_seconds = spread.as_secs(), "sockets are told to go elsewhere");
             stop.cancel();
             pending::<()>().await;
         };

@@ -46,6 +46,7 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
     }
     let traces = Traces::open("natter-edge", &settings.host.traces)?;
     telemetry::init_with(&settings.host.telemetry, &traces)?;
+    natter_host::settings::log::<Settings>();
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let wanted = settings.edge.max_connections;

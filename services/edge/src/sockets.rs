@@ -81,6 +81,11 @@ impl Sockets {
         })
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.tracker.len()
+    }
+
     /// Resolves when there are none any more.
     pub(crate) async fn gone(&self) {
         self.0.tracker.close();

@@ -11,8 +11,10 @@ use axum::http::header::{AUTHORIZATION, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use natter_host::request_id;
 use natter_model::id::{AccountId, ConversationId};
 use natter_wire::client::Echo;
+use natter_wire::close::CloseCode;
 use natter_wire::problem::{Deed, Problem};
 use natter_wire::{query, server};
 use tokio::time;
@@ -81,6 +83,10 @@ async fn upgrade(
         Err(goodbye) if goodbye.is_final() => Connect::Refused,
         Err(_) => Connect::Failed,
     });
+    if let Err(goodbye) = &entered {
+        debug!(conversation, code = goodbye.code().map(CloseCode::number), reason = %goodbye, "connection refused");
+    }
+    let id = request_id::current();
     upgrade
         // Only this one of what the client offers: never the token itself.
         .protocols([TOKEN_PROTOCOL])
@@ -95,10 +101,11 @@ async fn upgrade(
             match entered {
                 Ok(Entered { admission, session, cursor, greeting }) => {
                     let spawner = place.spawner();
-                    spawner.spawn(Connection { socket, admission, session, cursor, greeting, place }.run());
+                    let connection = Connection { socket, admission, session, cursor, greeting, place };
+                    spawner.spawn(request_id::within(id, connection.run()));
                 }
                 Err(goodbye) => {
-                    tokio::spawn(connection::refuse(socket, goodbye, place));
+                    tokio::spawn(request_id::within(id, connection::refuse(socket, goodbye, place)));
                 }
             }
         })

@@ -16,7 +16,7 @@ use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
 use natter_host::traces::Traces;
-use natter_host::{listen, metrics, probe, telemetry};
+use natter_host::{listen, metrics, probe, settings, telemetry};
 use natter_identity::minter::{Lifetimes, Minter};
 use natter_keys::Keys;
 use natter_log::embedded::Embedded;
@@ -36,7 +36,7 @@ use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use crate::cli::ServeConfig;
+use crate::cli::{Cli, ServeConfig};
 use crate::folder::DataFolder;
 use crate::greeting::{Accounts, Greeting};
 use crate::{demo, in_process, signing};
@@ -58,6 +58,7 @@ pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<(
     }
     let traces = Traces::open("natter", &config.host.traces)?;
     telemetry::init_with(&config.host.telemetry.clone().or_filter("warn"), &traces)?;
+    settings::log::<Cli>();
     let open_files = OpenFiles::raise();
     // Before anybody describes what they count.
     let metrics = config.ops_listen.map(|_| metrics::install()).transpose()?;

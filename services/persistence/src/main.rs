@@ -12,7 +12,7 @@ use natter_host::limits::OpenFiles;
 use natter_host::ops::Ops;
 use natter_host::readiness::Readiness;
 use natter_host::traces::Traces;
-use natter_host::{cli, metrics, probe, telemetry};
+use natter_host::{cli, metrics, probe, settings, telemetry};
 use natter_log::port::Backlog as _;
 use natter_log_nats::JetStream;
 use natter_persistence::config::PersistenceConfig;
@@ -39,6 +39,7 @@ async fn run(config: &PersistenceConfig) -> anyhow::Result<()> {
     }
     let traces = Traces::open("natter-persistence", &config.host.traces)?;
     telemetry::init_with(&config.host.telemetry, &traces)?;
+    settings::log::<PersistenceConfig>();
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let store = PgMessages::connect_lazy(config.database_url.expose())

@@ -13,7 +13,7 @@ use natter_host::ops::Ops;
 use natter_host::peer::Peer;
 use natter_host::readiness::Readiness;
 use natter_host::traces::Traces;
-use natter_host::{cli, metrics, probe, telemetry};
+use natter_host::{cli, metrics, probe, settings, telemetry};
 use natter_log::port::LogError;
 use natter_log_nats::JetStream;
 use natter_model::id::ConversationId;
@@ -44,6 +44,7 @@ async fn run(config: &AdapterConfig) -> anyhow::Result<()> {
     }
     let traces = Traces::open("natter-redis-adapter", &config.host.traces)?;
     telemetry::init_with(&config.host.telemetry, &traces)?;
+    settings::log::<AdapterConfig>();
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let channels = config.channels.layer()?;

@@ -21,6 +21,7 @@ use tonic::service::Routes;
 use tower::Service as _;
 use tracing::debug;
 
+use crate::request_id::{self, RequestId};
 use crate::traces;
 
 /// A connection silent for so long is asked whether it lives, and closed if no answer comes in the same time. Both
@@ -48,8 +49,10 @@ where
     let service = service_fn(|request: Request<Incoming>| {
         let (mut routes, ended) = (routes.clone(), ended.clone());
         async move {
+            let id = RequestId::given(request.headers());
             let span = traces::calls::answering(&request);
-            let response = traces::calls::within(span, routes.call(request.map(Body::new))).await?;
+            let answered = traces::calls::within(span, routes.call(request.map(Body::new)));
+            let response = request_id::within(id, answered).await?;
             Ok::<_, Infallible>(response.map(|body| until(ended, body)))
         }
     });

@@ -41,7 +41,11 @@ pub(crate) async fn log_in(State(app): State<App>, request: Request) -> Result<J
         (username, password) => return Err(invalid([("username", username.err()), ("password", password.err())])),
     };
     let name = if request.username.is_empty() { request.email.clone() } else { request.username.clone() };
-    app.limits.logins().attempt(&name, address).await.map_err(Refusal::throttled)?;
+    app.limits.logins().attempt(&name, address).await.map_err(|wait| {
+        // Not for whom: some type their password there.
+        tracing::info!(client = %address, ?wait, "too many attempts to log in");
+        Refusal::throttled(wait)
+    })?;
     let reply = ask(app.gate.authz().log_in(request)).await?;
     if reply.outcome() == Outcome::LoggedIn {
         app.limits.logins().succeeded(&name, address).await;

@@ -11,6 +11,7 @@ use natter_keys::Unverified;
 use natter_model::event::Actor;
 use serde_json::json;
 use tokio::time::timeout;
+use tracing::debug;
 
 use super::answer::Refusal;
 use crate::app::App;
@@ -98,6 +99,7 @@ pub(super) fn bearer_token(headers: &HeaderMap) -> Result<&str, HeaderError> {
 }
 
 fn token_not_valid(error: TokenError) -> Refusal {
+    debug!(%error, "a token is refused");
     Refusal::challenge(json!({
         "detail": "Given token not valid for any token type",
         "code": "token_not_valid",

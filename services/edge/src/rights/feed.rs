@@ -8,7 +8,7 @@ use natter_model::timestamp::Timestamp;
 use natter_proto::v1;
 use natter_proto::v1::rights_change::Change;
 use tokio::time;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::Rights;
 use crate::gate::Gate;
@@ -84,17 +84,21 @@ impl Rights {
         match change.change {
             Some(Change::TokenRevoked(token)) => {
                 let expires_at = Timestamp::from_micros(token.expires_at_us);
-                self.revoke_token(AccountId::new(token.account_id), &token.jti, expires_at);
+                let account = AccountId::new(token.account_id);
+                debug!(account = account.map(display), change_id, "a token is revoked");
+                self.revoke_token(account, &token.jti, expires_at);
             }
             Some(Change::TokensRevoked(tokens)) => {
                 if let Some(account) = AccountId::new(tokens.account_id) {
                     let expires_at = Timestamp::from_micros(tokens.expires_at_us);
+                    debug!(%account, change_id, "all tokens of the account are revoked");
                     self.revoke_tokens_of(account, tokens.issued_up_to_s, expires_at);
                 }
             }
             Some(Change::ParticipantRemoved(removed)) => {
                 let ids = (AccountId::new(removed.account_id), ConversationId::new(removed.conversation_id));
                 if let (Some(account), Some(conversation)) = ids {
+                    debug!(%conversation, %account, change_id, "a participant is removed");
                     // First, so that whoever comes again at once is not let in from memory.
                     gate.forget(account, conversation).await;
                     self.remove(account, conversation, change_id);

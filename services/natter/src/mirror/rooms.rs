@@ -113,9 +113,9 @@ async fn open(log: &dyn Log, mirror: &mut Mirror, conversation: &Conversation) -
         participants: conversation.participants.iter().map(|participant| participant.id).collect(),
     };
     let unknown = mirror.open_room(&room).await?;
-    info!(chat.id = %room.id, "a conversation that was started in Natter is in Django's tables");
+    info!(conversation = %room.id, "a conversation that was started in Natter is in Django's tables");
     for account in unknown {
-        warn!(chat.id = %room.id, account.id = %account, "a participant has no account in Django: make it there, with this id");
+        warn!(conversation = %room.id, %account, "a participant has no account in Django: make it there, with this id");
     }
     Ok(true)
 }
