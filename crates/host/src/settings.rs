@@ -9,8 +9,8 @@ use tracing::info;
 
 use crate::secret::Secret;
 
-/// Logs, in one line, what is set otherwise than by default. Looks at the command line and the environment once more; for
-/// programs without commands.
+/// Logs, in one line, what is set otherwise than by default, once it is known to be right: a start that is refused says why,
+/// and nothing else. Looks at the command line and the environment once more; for programs without commands.
 pub fn log<C: Parser>() {
     let command = C::command();
     // What cannot be read was refused before.

@@ -34,7 +34,6 @@ async fn run(config: &AuthzConfig) -> anyhow::Result<()> {
     }
     let traces = Traces::open("natter-authz", &config.host.traces)?;
     telemetry::init_with(&config.host.telemetry, &traces)?;
-    settings::log::<AuthzConfig>();
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let key = config.tokens.require_signing_key()?;
@@ -47,6 +46,7 @@ async fn run(config: &AuthzConfig) -> anyhow::Result<()> {
     let readiness = Readiness::new(&[POSTGRES], lifecycle.drain());
     let grpc = GrpcListener::bind("AUTHZ_LISTEN", config.listen).await?;
     let ops = Ops::bind("AUTHZ_OPS_LISTEN", config.ops_listen).await?;
+    settings::log::<AuthzConfig>();
     Addresses { listen: grpc.address(), ops: Some(ops.address()) }.announce(&config.host)?;
     open_files.tell();
     let _probes = ops.serve(readiness.clone(), metrics);

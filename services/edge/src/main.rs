@@ -46,7 +46,6 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
     }
     let traces = Traces::open("natter-edge", &settings.host.traces)?;
     telemetry::init_with(&settings.host.telemetry, &traces)?;
-    natter_host::settings::log::<Settings>();
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let wanted = settings.edge.max_connections;
@@ -65,6 +64,7 @@ async fn run(mut settings: Settings) -> anyhow::Result<()> {
         Ports { log: log.clone(), authz: authz.calls(), messages: persistence.calls(), tokens: good_tokens.clone() };
     let edge = Edge::bind(settings.edge, ports).await.map_err(refused)?;
     let ops = Ops::bind("EDGE_OPS_LISTEN", settings.ops_listen).await?;
+    natter_host::settings::log::<Settings>();
     Addresses { listen: edge.address(), ops: Some(ops.address()) }.announce(&settings.host)?;
     open_files.tell_of(wanted, "EDGE_MAX_CONNECTIONS");
     let _probes = ops.serve(readiness.clone(), metrics);

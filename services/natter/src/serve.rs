@@ -58,7 +58,6 @@ pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<(
     }
     let traces = Traces::open("natter", &config.host.traces)?;
     telemetry::init_with(&config.host.telemetry.clone().or_filter("warn"), &traces)?;
-    settings::log::<Cli>();
     let open_files = OpenFiles::raise();
     // Before anybody describes what they count.
     let metrics = config.ops_listen.map(|_| metrics::install()).transpose()?;
@@ -91,6 +90,7 @@ pub(crate) async fn run(config: &ServeConfig, program: &str) -> anyhow::Result<(
     let accounts = accounts(config, &folder, &store, demo_hash).await?;
 
     let addresses = Addresses { listen: edge.address(), ops: ops.as_ref().map(Ops::address) };
+    settings::log::<Cli>();
     addresses.announce(&config.host)?;
     open_files.tell();
     let readiness = Readiness::new(&[STORE, LOG, RIGHTS, KEYS], lifecycle.drain());

@@ -39,7 +39,6 @@ async fn run(config: &PersistenceConfig) -> anyhow::Result<()> {
     }
     let traces = Traces::open("natter-persistence", &config.host.traces)?;
     telemetry::init_with(&config.host.telemetry, &traces)?;
-    settings::log::<PersistenceConfig>();
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let store = PgMessages::connect_lazy(config.database_url.expose())
@@ -50,6 +49,7 @@ async fn run(config: &PersistenceConfig) -> anyhow::Result<()> {
     let readiness = Readiness::new(&[NATS, POSTGRES], lifecycle.drain());
     let grpc = GrpcListener::bind("PERSISTENCE_LISTEN", config.listen).await?;
     let ops = Ops::bind("PERSISTENCE_OPS_LISTEN", config.ops_listen).await?;
+    settings::log::<PersistenceConfig>();
     Addresses { listen: grpc.address(), ops: Some(ops.address()) }.announce(&config.host)?;
     open_files.tell();
     let _probes = ops.serve(readiness.clone(), metrics);

@@ -44,7 +44,6 @@ async fn run(config: &AdapterConfig) -> anyhow::Result<()> {
     }
     let traces = Traces::open("natter-redis-adapter", &config.host.traces)?;
     telemetry::init_with(&config.host.telemetry, &traces)?;
-    settings::log::<AdapterConfig>();
     let metrics = metrics::install()?;
     let open_files = OpenFiles::raise();
     let channels = config.channels.layer()?;
@@ -57,6 +56,7 @@ async fn run(config: &AdapterConfig) -> anyhow::Result<()> {
     let lifecycle = Lifecycle::from_signals(config.host.drain()).context("listening to signals")?;
     let readiness = Readiness::new(&[NATS, REDIS, AUTHZ, PERSISTENCE, GROUPS, IDS], lifecycle.drain());
     let ops = Ops::bind("REDIS_ADAPTER_OPS_LISTEN", config.ops_listen).await?;
+    settings::log::<AdapterConfig>();
     Addresses { listen: ops.address(), ops: Some(ops.address()) }.announce(&config.host)?;
     open_files.tell();
     let _probes = ops.serve(readiness.clone(), metrics);
