@@ -13,9 +13,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 const ALL: [&str; 5] = ["edge-1", "edge-2", "authz", "persistence-1", "persistence-2"];
 
 /// Every program logs all that it ever would.
-async fn talkative(shape: Shape) -> Stack {
-    shape.start_set(&[("", "RUST_LOG", "trace"), ("", "LOG_FORMAT", "json")]).await
-}
+const TRACE: (&str, &str, &str) = ("", "RUST_LOG", "trace");
+const JSON: (&str, &str, &str) = ("", "LOG_FORMAT", "json");
 
 fn names(stack: &Stack) -> &'static [&'static str] {
     if stack.shape() == Shape::Local { &["natter"] } else { &ALL }
@@ -110,7 +109,7 @@ async fn a_day(stack: &Stack) -> Vec<String> {
 
 /// With everything logged, and with what happens while the log and the store are away.
 async fn nothing_is_told_that_is_nobodys_business(shape: Shape) {
-    let stack = talkative(shape).await;
+    let stack = shape.start_set(&[TRACE, JSON]).await;
     let mut secrets = a_day(&stack).await;
     if shape == Shape::Real {
         let (mut ana, _bob) = stack.two_in_a_chat().await;
@@ -158,7 +157,9 @@ async fn nothing_is_told_that_is_nobodys_business_by_services() {
 
 #[tokio::test]
 async fn a_request_can_be_found_in_the_logs_of_all_who_worked_for_it() {
-    let stack = talkative(Shape::Real).await;
+    // Traces are made; that nobody takes them makes no difference to the log.
+    let traces = ("", "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1");
+    let stack = Shape::Real.start_set(&[TRACE, JSON, traces]).await;
     let rest = Rest::new(stack.edge(0));
     let is_of = |id: &str, message: &str| {
         let (id, message) = (id.to_owned(), message.to_owned());
@@ -175,7 +176,10 @@ async fn a_request_can_be_found_in_the_logs_of_all_who_worked_for_it() {
         (&told["method"], &told["path"], &told["code"]),
         (&json!("POST"), &json!("/api/auth/login/"), &json!(401))
     );
+    let trace = told["trace_id"].clone();
+    assert!(trace.as_str().is_some_and(|trace| trace.len() == 32), "{told}");
     let told = line(&stack, "authz", is_of(id, "login refused")).await;
+    assert_eq!(told["trace_id"], trace, "{told}");
     assert_eq!((&told["reason"], &told["level"]), (&json!("wrong password"), &json!("INFO")), "{told}");
 
     let own = Answer::of(log_in("no {\"good\": id}")).await.header("x-request-id").to_owned();

@@ -27,7 +27,7 @@ pub struct PeerConfig {
     pub peer_resolve_seconds: NonZero<u32>,
 }
 
-/// A service: all processes behind one name, connected as soon as they are asked something.
+/// A service: all processes behind one name.
 #[derive(Debug, Clone)]
 pub struct Peer {
     calls: Calls,

@@ -15,9 +15,10 @@ pub(crate) fn router(app: App) -> Router {
     let router = Router::new()
         .merge(routes::routes(&app))
         .merge(upgrade::routes())
-        .layer(CatchPanicLayer::custom(routes::panicked));
+        .layer(CatchPanicLayer::custom(routes::panicked))
+        // Around all the others but the span, so that all lines of a request have its id.
+        .layer(from_fn(access::identified));
     // Each layer takes a box per request.
     let router = if natter_trace::is_on() { router.layer(from_fn(request_span::within)) } else { router };
-    // Outermost, so that all lines of a request have its id.
-    router.layer(from_fn(access::identified)).with_state(app)
+    router.with_state(app)
 }

@@ -51,8 +51,8 @@ where
         async move {
             let id = RequestId::given(request.headers());
             let span = traces::calls::answering(&request);
-            let answered = traces::calls::within(span, routes.call(request.map(Body::new)));
-            let response = request_id::within(id, answered).await?;
+            let answer = request_id::within(id, routes.call(request.map(Body::new)));
+            let response = traces::calls::within(span, answer).await?;
             Ok::<_, Infallible>(response.map(|body| until(ended, body)))
         }
     });
