@@ -3,6 +3,7 @@
 
 mod stage;
 
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use natter_redis_adapter::layer::Layer;
@@ -10,6 +11,7 @@ use natter_redis_adapter::layer::config::{ClientCertificate, LayerConfig, LayerK
 use natter_redis_adapter::layer::error::LayerError;
 use natter_redis_adapter::layer::inbox::{Heard, Inbox};
 use natter_tests::servers::redis::Redis;
+use natter_tests::wait::until;
 use serde_json::json;
 use stage::{Django, line, lines_up, messages, next, says, servers, settings};
 
@@ -166,6 +168,8 @@ async fn a_unix_socket_is_a_host_too() {
     let socket = folder.path().join("redis.sock");
     let mut server = [Redis::new().setting("unixsocket", socket.to_str().unwrap())];
     server[0].start().await;
+    // It takes its port before it does that.
+    until("Redis listens there", async || UnixStream::connect(&socket).ok()).await;
     let hosts = vec![format!("unix://{}", socket.display()).parse().unwrap()];
     let config = LayerConfig { hosts, ..settings(LayerKind::Core, &server) };
     let (layer, mut inbox) = Layer::open(&config).unwrap();
