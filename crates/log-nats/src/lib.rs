@@ -5,6 +5,7 @@ mod api;
 mod append;
 mod backlog;
 mod config;
+mod create;
 mod end;
 mod follow;
 mod jetstream;

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::access::{Access, BadUrl};
 use crate::api::{ApiError, ask, info};
+use crate::create::create;
 use crate::layout::{CONSUMER, EVENTS, REPUBLISHED, STREAM};
 use crate::link::options;
 
@@ -113,8 +114,10 @@ async fn provision_stream(client: &Client, settings: &StreamSettings) -> Result<
         Ok(there) => there,
         Err(error) if error.is(ErrorCode::STREAM_NOT_FOUND) => {
             let config = stream_config(stream::Config::default(), settings);
-            let created = ask::<stream::Info>(client, format!("STREAM.CREATE.{STREAM}"), &config).await;
-            return created.map(|_| Outcome::Created).map_err(|error| refused(THE_STREAM, error));
+            return create(client, &config)
+                .await
+                .map(|()| Outcome::Created)
+                .map_err(|error| refused(THE_STREAM, error));
         }
         Err(error) => return Err(refused(THE_STREAM, error)),
     };

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::access::Access;
 use crate::api::{ask, info};
+use crate::create::create;
 use crate::layout::{CONSUMER, STREAM};
 use crate::link::options;
 use crate::provision::{ProvisionError, THE_CONSUMER, THE_STREAM, refused};
@@ -29,16 +30,16 @@ pub async fn begin_behind(access: &Access, position: Position) -> Result<bool, P
     }
     // What is appended between looking and deleting would be lost: so first nothing can be.
     let closed = stream::Config { subjects: vec![NOWHERE.to_owned()], republish: None, ..there.config.clone() };
-    change(&client, "UPDATE", &closed).await?;
+    update(&client, &closed).await?;
     if !is_to_be_renewed(&look(&client).await?, position) {
-        change(&client, "UPDATE", &there.config).await?;
+        update(&client, &there.config).await?;
         return Ok(false);
     }
     let consumer = info::<consumer::Info>(&client, format!("CONSUMER.INFO.{STREAM}.{CONSUMER}")).await.ok();
     let deleted = ask::<Value>(&client, format!("STREAM.DELETE.{STREAM}"), &json!({})).await;
     deleted.map_err(|error| refused(THE_STREAM, error))?;
     let renewed = stream::Config { first_sequence: Some(position.get() + 1), ..there.config };
-    change(&client, "CREATE", &renewed).await?;
+    create(&client, &renewed).await.map_err(|error| refused(THE_STREAM, error))?;
     if let Some(consumer) = consumer {
         let question = json!({ "stream_name": STREAM, "config": consumer.config.into_consumer_config() });
         let made = ask::<consumer::Info>(&client, format!("CONSUMER.CREATE.{STREAM}.{CONSUMER}"), &question).await;
@@ -55,7 +56,7 @@ async fn look(client: &Client) -> Result<stream::Info, ProvisionError> {
     info(client, format!("STREAM.INFO.{STREAM}")).await.map_err(|error| refused(THE_STREAM, error))
 }
 
-async fn change(client: &Client, what: &str, config: &stream::Config) -> Result<(), ProvisionError> {
-    let changed = ask::<stream::Info>(client, format!("STREAM.{what}.{STREAM}"), config).await;
-    changed.map(drop).map_err(|error| refused(THE_STREAM, error))
+async fn update(client: &Client, config: &stream::Config) -> Result<(), ProvisionError> {
+    let updated = ask::<stream::Info>(client, format!("STREAM.UPDATE.{STREAM}"), config).await;
+    updated.map(drop).map_err(|error| refused(THE_STREAM, error))
 }

@@ -78,15 +78,19 @@ async fn what_cannot_be_changed_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_or_consumer_of_another_kind_is_refused() {
+async fn a_stream_of_another_kind_is_refused() {
     let server = NatsServer::started().await;
     let context = context(&server).await;
     let memory = Config { name: "CHAT".to_owned(), storage: StorageType::Memory, ..Config::default() };
     context.create_stream(memory).await.expect("the server takes the stream");
     let refused = provision(&at(&server.url()), &StreamSettings::default()).await.expect_err("it is in memory");
     assert!(matches!(&refused, ProvisionError::Fixed { property: "storage", .. }), "{refused}");
+}
 
-    context.delete_stream("CHAT").await.expect("it is deleted");
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_of_another_kind_is_refused() {
+    let server = NatsServer::started().await;
+    let context = context(&server).await;
     let stream = Config { name: "CHAT".to_owned(), subjects: vec!["chat.*".to_owned()], ..Config::default() };
     let stream = context.create_stream(stream).await.expect("the server takes the stream");
     let all = pull::Config {
@@ -98,6 +102,19 @@ async fn a_stream_or_consumer_of_another_kind_is_refused() {
     let refused =
         provision(&at(&server.url()), &StreamSettings::default()).await.expect_err("it acknowledges otherwise");
     assert!(matches!(&refused, ProvisionError::Fixed { property: "ack policy", .. }), "{refused}");
+}
+
+/// The server goes on deleting after it has said that it is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_made_where_one_was_just_deleted() {
+    let server = NatsServer::started().await;
+    let context = context(&server).await;
+    for _ in 0..100 {
+        let made =
+            provision(&at(&server.url()), &StreamSettings::default()).await.expect("the server takes the stream");
+        assert_eq!(made, Provisioned { stream: Outcome::Created, consumer: Outcome::Created });
+        context.delete_stream("CHAT").await.expect("it is deleted");
+    }
 }
 
 #[tokio::test]
